@@ -1,0 +1,44 @@
+/*
+ * Patterns of file paths, as a Claudefile writes them: '*' and '?' stop at '/', '**' as a whole
+ * part crosses it, {a,b}, [a-z], '\' quotes the next character. Paths are relative to the
+ * project root and normal (base/path.h).
+ */
+#ifndef BASE_GLOB_H
+#define BASE_GLOB_H
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/vec.h"
+
+/* Has it anything but literal characters ('\' counts as quoting only)? */
+bool glob_is_pattern(const char *text);
+
+/* A text without wildcards, its quoting taken away; in the arena. */
+char *glob_unquote(struct arena *a, const char *text);
+
+/* "{a,b}/x" → "a/x", "b/x", nested too; at most GLOB_BRACES_MAX, else an error. */
+enum { GLOB_BRACES_MAX = 1000 };
+bool glob_expand_braces(struct arena *a, const char *pattern, struct strs *out, struct err *err);
+
+/* Does path match the pattern (braces and all)? Dot names only where a part names the dot. */
+bool glob_match(const char *pattern, const char *path);
+
+/* The same for names of tasks: '*' crosses '/' and ':'; dots are nothing special. */
+bool glob_match_name(const char *pattern, const char *name);
+
+/* Can any path match both? May say yes too often, never no wrongly. */
+bool glob_overlap(const char *a, const char *b);
+
+/* The part before the first wildcard, up to a '/': "src/" of "src/x*.c"; in the arena. */
+char *glob_fixed_prefix(struct arena *a, const char *pattern);
+
+/*
+ * The files below root that match, sorted, in the arena. Skipped unless the pattern names them:
+ * .git, .claudemake, dot names. No link into a folder is followed. Folders that may not be read
+ * are passed over. More than GLOB_FILES_MAX entries looked at is an error.
+ */
+enum { GLOB_FILES_MAX = 4 << 20 };
+bool glob_files(struct arena *a, const char *root, const char *pattern, struct strs *out,
+	struct err *err);
+
+#endif

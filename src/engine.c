@@ -1,0 +1,344 @@
+#include "engine.h"
+
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "io/loop.h"
+#include "programs.h"
+#include "report/answers.h"
+#include "report/dry.h"
+#include "report/report.h"
+#include "run/journal_store.h"
+#include "run/scheduler.h"
+#include "runner/claude.h"
+#include "runner/command.h"
+#include "runner/files.h"
+#include "runner/look.h"
+#include "runner/simulate.h"
+
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	DEFAULT_WAIT_MS = 10 * 60 * 1000,
+	START_GAP_MS = 300, /* runs of claude share one HOME, and take a second of CPU to start */
+};
+
+struct engine {
+	struct project *project;
+	const struct options *options;
+	uv_loop_t *loop;
+	char run[40];
+	bool rehearsal; /* a simulation or a dry run: no store, no runners */
+	struct runner_context context;
+	struct looker *looker;
+	struct command_runner *command;
+	struct simulator *simulator;
+	struct runners runners;
+	struct state *state;
+	struct journal_store *journal_store;
+	struct journal journal;
+	struct report *report;
+	struct dry_report *dry;
+	struct scheduler *scheduler;
+	struct signals *signals;
+	struct timer *timer;
+	uv_prepare_t turn;
+};
+
+static int64_t clock_mono(void *ctx)
+{
+	(void)ctx;
+	return time_mono_ms();
+}
+
+static int64_t clock_wall(void *ctx)
+{
+	(void)ctx;
+	return time_wall_ms();
+}
+
+static const char *answer_of(void *ctx, uint32_t task)
+{
+	struct engine *e = ctx;
+	return scheduler_view(e->scheduler)->tasks[task].answer;
+}
+
+static unsigned jobs_of(const struct engine *e)
+{
+	const struct limits *limits = &e->project->file->limits;
+	if (e->options->jobs)
+		return (unsigned)e->options->jobs;
+	return (unsigned)limits->jobs;
+}
+
+/* The time, so that runs sort, and what tells apart two in one second. */
+static void name_run(struct engine *e)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char when[24];
+
+	gmtime_r(&now, &tm);
+	strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
+	snprintf(e->run, sizeof(e->run), "%s-%ld", when, (long)getpid());
+}
+
+static bool asks_claude(const struct graph *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->tasks[i].wanted && task_asks_claude(&g->tasks[i]))
+			return true;
+	return false;
+}
+
+/* What is missing is said before anything starts, not by each task. */
+static bool find_programs(struct engine *e, struct err *err)
+{
+	char *supervise, *claude;
+	struct arena *a = &e->project->arena;
+
+	if (!asks_claude(&e->project->graph))
+		return true;
+	supervise = programs_supervise(err);
+	claude = supervise ? programs_claude(err) : NULL;
+	if (supervise)
+		e->context.supervise = arena_strdup(a, supervise);
+	if (claude)
+		e->context.claude = arena_strdup(a, claude);
+	free(supervise);
+	free(claude);
+	e->context.scrub = programs_sandbox();
+	return e->context.claude != NULL;
+}
+
+static bool open_store(struct engine *e, struct err *err)
+{
+	struct state_run run = { .run = e->run, .started_ms = time_wall_ms(), .version = VERSION };
+	struct str targets = STR_INIT;
+
+	for (size_t i = 0; i < e->options->targets.n; i++)
+		str_addf(&targets, "%s%s", i ? " " : "", e->options->targets.v[i]);
+	run.targets = targets.s;
+	e->state = state_open(e->project->root, true, err);
+	bool ok = e->state && state_begin_run(e->state, &run, err) &&
+		state_attach(e->state, e->loop, err);
+	str_release(&targets);
+	return ok;
+}
+
+static bool plug_in_real(struct engine *e, struct err *err)
+{
+	struct arena *a = &e->project->arena;
+
+	name_run(e);
+	if (!find_programs(e, err) || !open_store(e, err))
+		return false;
+	e->context.run = e->run;
+	e->context.folder_name = arena_printf(a, ".claudemake/runs/%s", e->run);
+	e->context.folder = path_join(a, e->project->root, e->context.folder_name);
+	e->looker = looker_new(&e->context);
+	e->command = command_runner_new(&e->context, jobs_of(e));
+	e->runners = (struct runners){ .look = looker_runner(e->looker),
+		.files = files_runner(&e->context),
+		.command = command_runner(e->command),
+		.claude = claude_runner(&e->context) };
+	e->journal_store = journal_store_new(e->state, e->run);
+	e->journal = journal_store(e->journal_store);
+	return true;
+}
+
+static void plug_in_stand_ins(struct engine *e)
+{
+	snprintf(e->run, sizeof(e->run), "rehearsal");
+	e->simulator = simulator_new(e->loop, e->options->seed, e->options->dry_run);
+	e->runners = simulator_runners(e->simulator);
+	e->journal = simulator_journal(e->simulator);
+}
+
+static const struct status *plug_in_report(struct engine *e)
+{
+	struct report_options options = {
+		.fd = STDERR_FILENO, .silent = e->options->silent, .verbose = e->options->verbose
+	};
+
+	if (e->options->dry_run) {
+		e->dry = dry_report_new(stdout);
+		return dry_report_status(e->dry);
+	}
+	report_options_detect(&options);
+	e->report = report_new(&options);
+	return report_status(e->report);
+}
+
+static void on_signal(void *ctx, int signal)
+{
+	struct engine *e = ctx;
+	if (signal == SIGWINCH)
+		report_resized(e->report);
+	else
+		scheduler_interrupt(e->scheduler, signal);
+}
+
+static void on_timer(void *ctx)
+{
+	(void)ctx; /* the turn that follows does what is due */
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
+/* Once before each wait of the loop: whatever ended has been told by then. */
+static void on_turn(uv_prepare_t *handle)
+{
+	struct engine *e = handle->data;
+	int64_t next = scheduler_turn(e->scheduler), now = time_mono_ms();
+
+	if (e->report) {
+		scheduler_view(e->scheduler);
+		report_flush(e->report, now);
+		next = sooner(next, report_next_redraw(e->report, now));
+	}
+	if (scheduler_finished(e->scheduler)) {
+		uv_stop(e->loop);
+		return;
+	}
+	if (next >= 0)
+		timer_set(e->timer, next > now ? next - now : 0);
+	else
+		timer_stop(e->timer);
+}
+
+struct durations {
+	const struct graph *graph;
+	int64_t *ms;
+};
+
+static void on_duration(void *ctx, const char *task, int64_t ms)
+{
+	struct durations *d = ctx;
+	uint32_t i;
+	if (graph_find(d->graph, task, &i))
+		d->ms[i] = ms;
+}
+
+/* By task index, on the heap; NULL where nothing is known. */
+static int64_t *expected_durations(struct engine *e)
+{
+	struct durations d = { .graph = &e->project->graph };
+	struct err err;
+
+	if (!e->state)
+		return NULL;
+	d.ms = mem_alloc((d.graph->n + 1) * sizeof(*d.ms));
+	state_durations(e->state, on_duration, &d, &err);
+	return d.ms;
+}
+
+static void start(struct engine *e, const struct status *status)
+{
+	static const int list[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH, 0 };
+	static const int ignored_hup[] = { SIGINT, SIGTERM, SIGWINCH, 0 };
+	struct sigaction hup;
+	struct run_options run = {
+		.jobs = jobs_of(e),
+		.keep_going = e->options->keep_going,
+		.fail_fast = e->options->fail_fast,
+		.timeout_ms = e->project->file->limits.timeout_ms,
+		.wait_ms = DEFAULT_WAIT_MS,
+		.start_gap_ms = e->rehearsal ? 0 : START_GAP_MS,
+		.seed = e->options->seed,
+		.run = e->run,
+	};
+	struct clock clock = { .mono_ms = clock_mono, .wall_ms = clock_wall };
+	int64_t *expected = expected_durations(e);
+
+	sigaction(SIGHUP, NULL, &hup);
+	e->scheduler = scheduler_new(
+		&e->project->graph, &run, &e->runners, &e->journal, status, &clock, expected);
+	free(expected);
+	e->signals =
+		signals_new(e->loop, hup.sa_handler == SIG_IGN ? ignored_hup : list, on_signal, e);
+	e->timer = timer_new(e->loop, on_timer, e);
+	uv_prepare_init(e->loop, &e->turn);
+	e->turn.data = e;
+	uv_prepare_start(&e->turn, on_turn);
+}
+
+static void finish_report(struct engine *e, const struct status *status)
+{
+	if (e->options->simulate && status->note)
+		status->note(status->self, "a simulation: nothing was run, written or paid");
+	if (status->run_ended)
+		status->run_ended(status->self, scheduler_view(e->scheduler));
+	if (e->report)
+		report_flush(e->report, time_mono_ms());
+}
+
+static int finish(struct engine *e, const struct status *status, struct err *err)
+{
+	int code = scheduler_exit_code(e->scheduler);
+
+	uv_prepare_stop(&e->turn);
+	finish_report(e, status);
+	if (!e->rehearsal)
+		answers_print(scheduler_view(e->scheduler), &e->project->graph, stdout);
+	if (!e->state)
+		return code;
+	const char *trouble = state_error(e->state);
+	if (trouble && *trouble)
+		err_set(err, "%s", trouble);
+	state_end_run(e->state, code, time_wall_ms());
+	return code;
+}
+
+static void release(struct engine *e, struct err *err)
+{
+	struct err closing = { "" };
+
+	report_free(e->report);
+	dry_report_free(e->dry);
+	signals_free(e->signals);
+	timer_free(e->timer);
+	scheduler_free(e->scheduler);
+	if (e->state && !state_close(e->state, &closing) && !*err->text)
+		*err = closing;
+	journal_store_free(e->journal_store);
+	command_runner_free(e->command);
+	looker_free(e->looker);
+	simulator_free(e->simulator);
+}
+
+int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
+	struct processes *processes, struct err *err)
+{
+	struct engine e = {
+		.project = p, .options = o, .loop = loop, .rehearsal = o->simulate || o->dry_run
+	};
+	int code = 2;
+
+	e.context = (struct runner_context){ .loop = loop,
+		.processes = processes,
+		.values = &p->values,
+		.root = p->root,
+		.answers_ctx = &e,
+		.answer = answer_of };
+	if (e.rehearsal)
+		plug_in_stand_ins(&e);
+	if (e.rehearsal || plug_in_real(&e, err)) {
+		const struct status *status = plug_in_report(&e);
+		start(&e, status);
+		uv_run(loop, UV_RUN_DEFAULT);
+		code = finish(&e, status, err);
+		uv_close((uv_handle_t *)&e.turn, NULL);
+	}
+	release(&e, err);
+	uv_run(loop, UV_RUN_NOWAIT); /* handles that were closed are let go */
+	return code;
+}

@@ -1,0 +1,181 @@
+#include "graph/build.h"
+
+#include "base/glob.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "spec/check.h"
+
+#include <string.h>
+
+void graph_init(struct graph *g, const struct claudefile *file, const char *root, const char *top)
+{
+	*g = (struct graph){ .file = file };
+	arena_init(&g->arena);
+	g->root = arena_strdup(&g->arena, root);
+	g->top = arena_strdup(&g->arena, top);
+	map_init(&g->names);
+}
+
+void graph_release(struct graph *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct task *t = &g->tasks[i];
+		vec_release(&t->inputs);
+		vec_release(&t->outputs);
+		vec_release(&t->edits);
+		vec_release(&t->models);
+		vec_release(&t->before);
+		vec_release(&t->behind);
+	}
+	free(g->tasks);
+	map_release(&g->names);
+	arena_release(&g->arena);
+	*g = (struct graph){ 0 };
+}
+
+bool task_is_group(const struct task *t)
+{
+	return !t->spec->prompt.s && !t->spec->run.n;
+}
+
+bool task_asks_claude(const struct task *t)
+{
+	return t->spec->prompt.s != NULL;
+}
+
+bool edge_is_need(const struct edge *e)
+{
+	return e->kind == EDGE_NEEDS || e->kind == EDGE_FILE;
+}
+
+bool graph_find(const struct graph *g, const char *name, uint32_t *index)
+{
+	size_t *at = map_gets(&g->names, name);
+	if (at)
+		*index = (uint32_t)*at;
+	return at != NULL;
+}
+
+void graph_add_edge(
+	struct graph *g, uint32_t task, uint32_t before, enum edge_kind kind, struct place at)
+{
+	vec_push(&g->tasks[task].before, (struct edge){ .task = before, .kind = kind, .at = at });
+	vec_push(&g->tasks[before].behind, (struct edge){ .task = task, .kind = kind, .at = at });
+}
+
+struct builder {
+	struct graph *g;
+	const struct values *values;
+	struct mistakes *mistakes;
+	struct task *task;
+};
+
+static const char *expanded(struct builder *b, const struct text *text)
+{
+	struct values_scope names = { .values = b->values, .task = b->task->name };
+	struct template_scope scope = { .ctx = &names, .name = values_name, .env = values_env };
+	struct str out = STR_INIT;
+	struct err err;
+
+	if (!text->template)
+		str_addn(&out, text->s, text->len);
+	else if (!template_expand(text->template, &scope, &out, &err))
+		mistakes_add(b->mistakes, text->at, "%s", err.text);
+	const char *s = arena_strndup(&b->g->arena, out.s, out.len);
+	str_release(&out);
+	return s;
+}
+
+static bool leads_out(const struct graph *g, const char *path)
+{
+	struct arena a;
+	arena_init(&a);
+	const char *whole = path_normal(&a, path_join(&a, g->root, path));
+	bool out = path_below(g->top, whole) == NULL;
+	arena_release(&a);
+	return out;
+}
+
+static const char *path_of(struct builder *b, const struct text *text, bool written)
+{
+	const char *s = expanded(b, text);
+	const char *path = s + (s[0] == '!');
+	bool literal = !text->template || template_is_literal(text->template);
+
+	if (!*path) {
+		mistakes_add(b->mistakes, text->at, "this path is empty");
+		return s;
+	}
+	path = path_normal(&b->g->arena, path);
+	if ((path[0] == '/' && !literal) || (path[0] != '/' && leads_out(b->g, path)))
+		mistakes_add(b->mistakes, text->at,
+			"'%s' leads out of the project: only a path that is written absolute and "
+			"without templates may",
+			path);
+	const char *below = path[0] == '/' ? path_below(b->g->root, path) : NULL;
+	path = below ? below : path;
+	if (written && (check_protected(path) || check_is_claudefile(b->g->file, path)))
+		mistakes_add(
+			b->mistakes, text->at, "no task may write '%s': choose another file", path);
+	return s[0] == '!' ? arena_printf(&b->g->arena, "!%s", path) : path;
+}
+
+static void paths_of(struct builder *b, struct strs *out, const struct texts *in, bool written)
+{
+	for (size_t i = 0; i < in->n; i++)
+		vec_push(out, path_of(b, &in->v[i], written));
+}
+
+static void models_of(struct builder *b)
+{
+	const struct texts *models = &b->task->spec->model;
+	for (size_t i = 0; i < models->n; i++) {
+		const char *name = expanded(b, &models->v[i]);
+		vec_push(&b->task->models, claudefile_model_id(b->g->file, name));
+	}
+}
+
+static void fill_task(struct builder *b, const struct task_spec *spec)
+{
+	struct task *t = b->task;
+
+	paths_of(b, &t->inputs, &spec->inputs, false);
+	paths_of(b, &t->outputs, &spec->outputs, true);
+	paths_of(b, &t->edits, &spec->edits, true);
+	if (spec->save.s)
+		t->save = path_of(b, &spec->save, true);
+	if (spec->dir.s)
+		t->dir = path_of(b, &spec->dir, false);
+	if (spec->prompt.s)
+		models_of(b);
+}
+
+static void add_tasks(struct graph *g, const struct values *values, struct mistakes *mistakes)
+{
+	g->n = g->cap = g->file->tasks.n;
+	g->tasks = mem_alloc((g->n + 1) * sizeof(*g->tasks));
+	for (uint32_t i = 0; i < g->n; i++) {
+		struct task *t = &g->tasks[i];
+		struct builder b = { .g = g, .values = values, .mistakes = mistakes, .task = t };
+		t->spec = &g->file->tasks.v[i];
+		t->name = t->spec->name;
+		map_puts(&g->names, t->name, i);
+		fill_task(&b, t->spec);
+	}
+}
+
+bool graph_build(struct graph *g, const struct values *values, struct mistakes *mistakes)
+{
+	size_t before = mistakes->n;
+	uint32_t *order;
+
+	add_tasks(g, values, mistakes);
+	if (mistakes->n > before)
+		return false;
+	graph_add_declared_edges(g);
+	graph_add_file_edges(g);
+	order = mem_alloc((g->n + 1) * sizeof(*order));
+	graph_order(g, order, mistakes);
+	free(order);
+	return mistakes->n == before;
+}

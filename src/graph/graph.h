@@ -1,0 +1,84 @@
+/*
+ * The graph: tasks, the files they name, and what comes before what. Tasks are known by index,
+ * never by pointer: the array moves when the graph grows. Everything but the growing arrays
+ * belongs to the graph's arena.
+ */
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "spec/claudefile.h"
+#include "spec/values.h"
+
+enum edge_kind {
+	EDGE_NEEDS,   /* declared, or a response() */
+	EDGE_FILE,    /* uses a file that the other one makes */
+	EDGE_AFTER,   /* order only */
+	EDGE_OVERLAP, /* both may write the same file: in declared order */
+};
+
+struct edge {
+	uint32_t task;
+	enum edge_kind kind;
+	struct place at; /* what in the Claudefile made it */
+};
+
+struct task {
+	const char *name;
+	const struct task_spec *spec;
+	struct strs inputs, outputs, edits; /* expanded; excludes start with '!' */
+	const char *save;                   /* expanded, or NULL */
+	const char *dir;                    /* expanded, or NULL: the root */
+	struct strs models; /* full ids, one for each attempt on; empty where Claude isn't asked */
+	VEC(struct edge) before; /* what comes first */
+	VEC(struct edge) behind; /* who comes later: the same edges from the other end */
+	bool wanted;             /* in this run */
+	bool named;              /* asked for by its own name on the command line */
+	bool answer_used;        /* by a response() of another task */
+};
+
+struct graph {
+	struct arena arena;
+	const struct claudefile *file;
+	const char *root; /* absolute, links resolved */
+	const char *top;  /* of the git repository, or root: no path leads out of it */
+	struct task *tasks;
+	size_t n, cap;
+	struct map names;
+};
+
+void graph_init(struct graph *g, const struct claudefile *file, const char *root, const char *top);
+void graph_release(struct graph *g);
+
+/*
+ * Tasks, files and edges from the Claudefile; cycles are mistakes, each printed once as a path
+ * with places. Values of vars must be there.
+ */
+bool graph_build(struct graph *g, const struct values *values, struct mistakes *mistakes);
+
+/* The index of a task; false: there is none of that name. */
+bool graph_find(const struct graph *g, const char *name, uint32_t *index);
+
+/*
+ * A target of the command line: a task, a pattern of tasks, or a file that some task makes (as
+ * a path from folder, which is relative to the root). Marks it and all that it needs as wanted.
+ */
+bool graph_want(struct graph *g, const char *target, const char *folder, struct err *err);
+/* The targets of a bare call: `default`, else the first task. */
+bool graph_want_default(struct graph *g, struct err *err);
+
+/*
+ * Once all targets are wanted: tasks of the run that may write the same file follow each other,
+ * in declared order where nothing else orders them.
+ */
+void graph_order_writes(struct graph *g);
+
+/* Must this edge have succeeded, or only ended? */
+bool edge_is_need(const struct edge *e);
+
+/* No prompt and no command: done when what it needs is done. */
+bool task_is_group(const struct task *t);
+bool task_asks_claude(const struct task *t);
+
+#endif

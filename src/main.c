@@ -1,0 +1,75 @@
+#include "cmd/list.h"
+#include "cmd/log.h"
+#include "engine.h"
+#include "io/loop.h"
+#include "options.h"
+#include "project.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+/* A claudemake inside a task of the same project would wait for itself. */
+static bool refuse_inner(const struct project *p, struct err *err)
+{
+	const char *outer = getenv("CLAUDEMAKE_RUN");
+	const char *root = outer ? strchr(outer, ':') : NULL;
+	if (!root || strcmp(root + 1, p->root) != 0)
+		return true;
+	return err_set(err, "a task of this project can't start claudemake in it again");
+}
+
+static int run(struct project *p, const struct options *o, struct err *err)
+{
+	uv_loop_t loop;
+	struct processes *processes;
+	int code = EXIT_USAGE;
+
+	uv_loop_init(&loop);
+	processes = processes_new(&loop, err);
+	if (processes && refuse_inner(p, err) && project_plan(p, o, &loop, processes, err))
+		code = engine_run(p, o, &loop, processes, err);
+	processes_free(processes);
+	loop_close(&loop);
+	return code;
+}
+
+static int work(struct project *p, const struct options *o, struct err *err)
+{
+	if (!project_read(p, o, err))
+		return EXIT_USAGE;
+	if (o->mode == MODE_LIST)
+		return cmd_list(p->file, stdout);
+	if (o->mode == MODE_LOG)
+		return cmd_log(p->file, p->root, &o->targets, o->log_events, o->log_attempt, err);
+	return run(p, o, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct project project;
+	struct err err = { "" };
+	int code = EXIT_USAGE;
+
+	setlocale(LC_CTYPE, "");
+	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error to report, not an end */
+	signal(SIGPIPE, SIG_IGN);
+	project_init(&project);
+	if (options_parse(&options, argc, argv, &err)) {
+		if (options.mode == MODE_HELP)
+			code = (options_print_help(stdout), 0);
+		else if (options.mode == MODE_VERSION)
+			code = (puts("claudemake " VERSION), 0);
+		else
+			code = work(&project, &options, &err);
+	}
+	if (*err.text)
+		fprintf(stderr, "claudemake: %s\n", err.text);
+	options_release(&options);
+	project_release(&project);
+	return code;
+}

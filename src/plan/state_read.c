@@ -1,0 +1,141 @@
+#include "base/map.h"
+#include "plan/state_private.h"
+
+#include <stdio.h>
+
+enum {
+	SUCCESSES = 5,
+	SCAN_MAX = 200000, /* rows looked at for durations, the newest first */
+};
+
+enum { MODEL_MAX = 128 };
+
+/* A row with the texts that the next step of its statement would overwrite. */
+struct row {
+	struct state_attempt a;
+	char models[STATE_NUSAGE][MODEL_MAX];
+};
+
+struct past {
+	char *task;
+	size_t n;
+	int64_t ms[SUCCESSES];
+};
+
+static bool take_usage(sqlite3 *db, sqlite3_stmt *stmt, struct row *row, struct err *err)
+{
+	struct state_attempt *a = &row->a;
+	int code = SQLITE_DONE;
+	sqlite3_bind_text(stmt, 1, a->run, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, (int64_t)a->id);
+	while (a->nusage < STATE_NUSAGE && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		char *model = row->models[a->nusage];
+		state_usage_take(a, stmt);
+		struct state_usage *u = &a->usage[a->nusage - 1];
+		snprintf(model, MODEL_MAX, "%s", u->model ? u->model : "");
+		u->model = model;
+	}
+	bool ok = code == SQLITE_DONE || code == SQLITE_ROW || state_db_fail(db, err);
+	sqlite3_reset(stmt);
+	return ok;
+}
+
+static bool give_rows(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *usage, state_attempt_cb cb,
+	void *ctx, struct err *err)
+{
+	struct row row;
+	int code;
+	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
+		state_attempt_take(&row.a, rows);
+		if (!row.a.run || !row.a.task)
+			continue;
+		if (row.a.paid && !take_usage(db, usage, &row, err))
+			return false;
+		if (!cb(ctx, &row.a))
+			return true;
+	}
+	return code == SQLITE_DONE || state_db_fail(db, err);
+}
+
+bool state_attempts(struct state *st, const char *task, size_t limit, state_attempt_cb cb,
+	void *ctx, struct err *err)
+{
+	char *sql = mem_printf("SELECT %s FROM attempt %s ORDER BY run DESC, id DESC LIMIT %lld",
+		state_attempt_columns, task ? "WHERE task = ?1" : "",
+		limit < INT64_MAX ? (long long)limit : -1);
+	sqlite3_stmt *rows = state_db_prepare(st->db, sql, err);
+	sqlite3_stmt *usage = !rows ? NULL
+				    : state_db_prepare(st->db,
+					      "SELECT model, input, output, cache_write_5m, "
+					      "cache_write_1h, cache_read, cost_usd FROM usage "
+					      "WHERE run = (SELECT id FROM run WHERE name = ?1) "
+					      "AND id = ?2",
+					      err);
+	if (rows && task)
+		sqlite3_bind_text(rows, 1, task, -1, SQLITE_STATIC);
+	bool ok = rows && usage && give_rows(st->db, rows, usage, cb, ctx, err);
+	sqlite3_finalize(usage);
+	sqlite3_finalize(rows);
+	free(sql);
+	return ok;
+}
+
+static int64_t median(struct past *p)
+{
+	for (size_t i = 1; i < p->n; i++)
+		for (size_t k = i; k && p->ms[k - 1] > p->ms[k]; k--) {
+			int64_t swap = p->ms[k];
+			p->ms[k] = p->ms[k - 1];
+			p->ms[k - 1] = swap;
+		}
+	return p->n % 2 ? p->ms[p->n / 2] : (p->ms[p->n / 2 - 1] + p->ms[p->n / 2]) / 2;
+}
+
+struct pasts {
+	VEC(struct past) list;
+	struct map of_task;
+};
+
+static void pasts_add(struct pasts *all, const char *task, int64_t ms)
+{
+	size_t *known = map_gets(&all->of_task, task);
+	if (!known) {
+		struct past fresh = { .task = mem_strdup(task) };
+		map_puts(&all->of_task, fresh.task, all->list.n);
+		vec_push(&all->list, fresh);
+		known = map_gets(&all->of_task, task);
+	}
+	struct past *p = &all->list.v[*known];
+	if (p->n < SUCCESSES && ms >= 0)
+		p->ms[p->n++] = ms;
+}
+
+bool state_durations(struct state *st, state_duration_cb cb, void *ctx, struct err *err)
+{
+	struct pasts all = { 0 };
+	struct past *p;
+	int code;
+	sqlite3_stmt *stmt = state_db_prepare(st->db,
+		"SELECT task, outcome = 'ok', ended - started FROM attempt "
+		"ORDER BY run DESC, id DESC LIMIT ?1",
+		err);
+	if (!stmt)
+		return false;
+	sqlite3_bind_int(stmt, 1, SCAN_MAX);
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		const char *task = (const char *)sqlite3_column_text(stmt, 0);
+		if (task && sqlite3_column_int(stmt, 1) &&
+			sqlite3_column_type(stmt, 2) == SQLITE_INTEGER)
+			pasts_add(&all, task, sqlite3_column_int64(stmt, 2));
+	}
+	bool ok = code == SQLITE_DONE || state_db_fail(st->db, err);
+	sqlite3_finalize(stmt);
+	vec_each (p, &all.list) {
+		if (ok && p->n)
+			cb(ctx, p->task, median(p));
+		free(p->task);
+	}
+	vec_release(&all.list);
+	map_release(&all.of_task);
+	return ok;
+}

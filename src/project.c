@@ -1,0 +1,234 @@
+#include "project.h"
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runner/capture.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+void project_init(struct project *p)
+{
+	*p = (struct project){ 0 };
+	arena_init(&p->arena);
+	str_init(&p->bytes);
+}
+
+void project_release(struct project *p)
+{
+	graph_release(&p->graph);
+	values_release(&p->values);
+	if (p->file)
+		claudefile_release(p->file);
+	mistakes_release(&p->mistakes);
+	str_release(&p->bytes);
+	arena_release(&p->arena);
+}
+
+bool project_report_mistakes(struct project *p, struct err *err)
+{
+	if (!p->mistakes.n)
+		return true;
+	mistakes_print(&p->mistakes, stderr);
+	return err_set(err, "%s", "");
+}
+
+static bool find_file(struct project *p, const struct options *o, struct err *err)
+{
+	if (o->file && strcmp(o->file, "-") == 0) {
+		p->name = "standard input";
+		return true;
+	}
+	if (o->file) {
+		p->name = o->file;
+		return true;
+	}
+	char *found = claudefile_find(".", err);
+	if (found)
+		p->name = arena_strdup(&p->arena, found);
+	free(found);
+	return p->name != NULL;
+}
+
+static bool read_bytes(struct project *p, const struct options *o, struct err *err)
+{
+	if (!o->file || strcmp(o->file, "-") != 0)
+		return file_read(p->name, YAML_SIZE_MAX, &p->bytes, err);
+	return file_read_fd(STDIN_FILENO, p->name, YAML_SIZE_MAX, &p->bytes, err);
+}
+
+static const char *resolved(struct project *p, const char *path, struct err *err)
+{
+	char *heap = path_resolve(path, err);
+	const char *s = heap ? arena_strdup(&p->arena, heap) : NULL;
+	free(heap);
+	return s;
+}
+
+/* With -C its folder, else that of the Claudefile. */
+static bool find_root(struct project *p, const struct options *o, struct err *err)
+{
+	bool stdin_file = o->file && strcmp(o->file, "-") == 0;
+	const char *folder = o->dir || stdin_file ? "." : path_folder(&p->arena, p->name);
+	const char *here = resolved(p, ".", err);
+
+	p->root = resolved(p, folder, err);
+	if (!p->root || !here)
+		return false;
+	const char *below = path_below(p->root, here);
+	p->here = below ? below : here;
+	p->top = p->root;
+	for (const char *up = p->root;; up = path_folder(&p->arena, up)) {
+		if (file_exists(path_join(&p->arena, up, ".git"))) {
+			p->top = up;
+			return true;
+		}
+		if (strcmp(up, "/") == 0)
+			return true;
+	}
+}
+
+bool project_read(struct project *p, const struct options *o, struct err *err)
+{
+	struct mistakes warnings = { 0 };
+
+	if (o->dir && chdir(o->dir) != 0)
+		return err_set(err, "cannot go to '%s': %s", o->dir, strerror(errno));
+	if (!find_file(p, o, err) || !find_root(p, o, err) || !read_bytes(p, o, err))
+		return false;
+	p->file = claudefile_read(
+		&p->arena, p->name, p->bytes.s, p->bytes.len, &p->mistakes, &warnings);
+	for (size_t i = 0; p->file && !o->silent && i < warnings.n; i++)
+		fprintf(stderr, "%s:%u:%u: warning: %s\n", warnings.v[i].at.file,
+			warnings.v[i].at.line, warnings.v[i].at.col, warnings.v[i].text);
+	mistakes_release(&warnings);
+	return project_report_mistakes(p, err);
+}
+
+/* A var's command, run to its end before anything else happens. */
+struct var_run {
+	uv_loop_t *loop;
+	struct project *project;
+	const struct var *var;
+};
+
+static void on_value(void *ctx, const struct str *out, const char *problem)
+{
+	struct var_run *r = ctx;
+	if (problem)
+		mistakes_add(&r->project->mistakes, r->var->value.at, "the command of '%s' %s",
+			r->var->name, problem);
+	values_set(&r->project->values, r->var->name, out->s, out->len);
+	uv_stop(r->loop);
+}
+
+static void add_shell(const struct claudefile *file, struct strs *words)
+{
+	for (size_t i = 0; i < file->shell.n; i++)
+		vec_push(words, file->shell.v[i].s);
+	if (file->shell.n)
+		return;
+	vec_push(words, "/bin/sh");
+	vec_push(words, "-euc");
+}
+
+static bool expand(struct project *p, const struct text *text, struct str *out)
+{
+	struct values_scope names = { .values = &p->values };
+	struct template_scope scope = { .ctx = &names, .name = values_name, .env = values_env };
+	struct err err;
+
+	if (!text->template || template_is_literal(text->template)) {
+		str_addn(out, text->s, text->len);
+		return true;
+	}
+	if (template_expand(text->template, &scope, out, &err))
+		return true;
+	mistakes_add(&p->mistakes, text->at, "%s", err.text);
+	return false;
+}
+
+static bool run_var(struct project *p, const struct var *var, uv_loop_t *loop,
+	struct processes *processes, struct err *err)
+{
+	struct var_run run = { .loop = loop, .project = p, .var = var };
+	struct str command = STR_INIT;
+	struct strs words = { 0 };
+	bool ok = expand(p, &var->value, &command);
+
+	if (ok) {
+		add_shell(p->file, &words);
+		vec_push(&words, command.s);
+		vec_push(&words, NULL);
+		struct capture_spec spec = {
+			.loop = loop,
+			.processes = processes,
+			.argv = (char *const *)words.v,
+			.env = values_environment(&p->values, &p->arena, NULL, 0, true),
+			.dir = p->root,
+		};
+		ok = capture_start(&spec, on_value, &run, err) != NULL;
+		if (ok)
+			uv_run(loop, UV_RUN_DEFAULT);
+	} else {
+		values_set(&p->values, var->name, "", 0);
+		ok = true;
+	}
+	vec_release(&words);
+	str_release(&command);
+	return ok;
+}
+
+/* Limits that hold templates have waited for the vars. */
+static void fill_limits(struct project *p)
+{
+	struct limits *limits = &p->file->limits;
+	struct err err;
+
+	for (size_t i = 0; i < limits->later.n; i++) {
+		const struct pair *pair = &limits->later.v[i];
+		struct str value = STR_INIT;
+		if (expand(p, &pair->value, &value) &&
+			!limits_set(limits, pair->name, value.s, &err))
+			mistakes_add(&p->mistakes, pair->value.at, "%s", err.text);
+		str_release(&value);
+	}
+}
+
+static bool fill_values(struct project *p, const struct options *o, uv_loop_t *loop,
+	struct processes *processes, struct err *err)
+{
+	const struct var *var;
+
+	values_init(&p->values, p->file, p->root, &o->overrides, environ, &p->mistakes);
+	while ((var = values_next_sh(&p->values, &p->mistakes))) {
+		if (o->simulate)
+			values_set(&p->values, var->name, "simulated", 9);
+		else if (!run_var(p, var, loop, processes, err))
+			return false;
+	}
+	fill_limits(p);
+	return project_report_mistakes(p, err);
+}
+
+bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
+	struct processes *processes, struct err *err)
+{
+	if (!fill_values(p, o, loop, processes, err))
+		return false;
+	graph_init(&p->graph, p->file, p->root, p->top);
+	graph_build(&p->graph, &p->values, &p->mistakes);
+	if (!project_report_mistakes(p, err))
+		return false;
+	for (size_t i = 0; i < o->targets.n; i++)
+		if (!graph_want(&p->graph, o->targets.v[i], p->here, err))
+			return false;
+	if (!o->targets.n && !graph_want_default(&p->graph, err))
+		return false;
+	graph_order_writes(&p->graph);
+	return true;
+}

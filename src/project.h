@@ -1,0 +1,40 @@
+/*
+ * A Claudefile as found, read, checked and laid out as a graph: what every mode works on.
+ */
+#ifndef PROJECT_H
+#define PROJECT_H
+
+#include "graph/graph.h"
+#include "io/process.h"
+#include "options.h"
+
+struct project {
+	struct arena arena;
+	const char *name; /* of the Claudefile, for messages */
+	const char *root; /* absolute, links resolved */
+	const char *top;  /* of its git repository, or root */
+	const char *here; /* where we stand, from the root: file targets are from there */
+	struct str bytes;
+	struct claudefile *file;
+	struct values values;
+	struct graph graph;
+	struct mistakes mistakes;
+};
+
+void project_init(struct project *p);
+void project_release(struct project *p);
+
+/* Finds and reads. False: err, or (err->text empty) mistakes, which are printed. */
+bool project_read(struct project *p, const struct options *o, struct err *err);
+
+/*
+ * Gives vars their values (those from commands are run; in a simulation they are made up),
+ * builds the graph, marks the targets. False as above.
+ */
+bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
+	struct processes *processes, struct err *err);
+
+/* Prints the mistakes, if there are any. */
+bool project_report_mistakes(struct project *p, struct err *err);
+
+#endif

@@ -1,0 +1,193 @@
+#include "report/plain.h"
+
+#include "base/duration.h"
+#include "base/mem.h"
+#include "report/active.h"
+#include "report/sink.h"
+#include "report/summary.h"
+
+#include <stdlib.h>
+
+struct plain {
+	struct report_options options;
+	struct look look;
+	struct sink sink;
+	struct active active;
+};
+
+static void begin_line(struct plain *p, const struct task_view *t)
+{
+	text_add_name(&p->sink.text, t->name, &p->look);
+	str_add(&p->sink.text, ": ");
+}
+
+static void end_line(struct plain *p)
+{
+	str_addc(&p->sink.text, '\n');
+	if (p->sink.text.len >= PLAIN_FULL)
+		sink_flush(&p->sink);
+}
+
+static void say_started(struct plain *p, const struct task_view *t)
+{
+	struct str *out = &p->sink.text;
+
+	begin_line(p, t);
+	str_add(out, "started");
+	if (t->model) {
+		str_add(out, " (");
+		text_add_name(out, text_model(t->model), &p->look);
+		str_addc(out, ')');
+	}
+	if (t->attempts > 1)
+		str_addf(out, ", attempt %u", t->attempts);
+	end_line(p);
+}
+
+/* "failed: exit code 7" */
+static void add_why(struct plain *p, const struct task_view *t)
+{
+	struct str *out = &p->sink.text;
+	const struct outcome_class *class = outcome_class(t->outcome);
+
+	text_ink(out, INK_BAD, &p->look);
+	str_add(out, class->name);
+	text_ink(out, INK_NONE, &p->look);
+	str_add(out, ": ");
+	text_add_name(out, t->detail ? t->detail : class->meaning, &p->look);
+}
+
+static void say_ended(struct plain *p, const struct task_view *t)
+{
+	struct str *out = &p->sink.text;
+	int64_t took = t->ended_ms - t->started_ms;
+
+	begin_line(p, t);
+	if (outcome_class(t->outcome)->success)
+		str_add(out, outcome_class(t->outcome)->name);
+	else
+		add_why(p, t);
+	if (t->attempts && took >= TOOK_WORTH_SAYING_MS) {
+		str_add(out, ", ");
+		duration_add(out, took);
+	}
+	if (t->attempts && t->model) {
+		str_add(out, ", ");
+		text_add_cost(out, t->cost_usd, t->cost_unknown);
+	}
+	if (t->attempts > 1)
+		str_addf(out, ", %u attempts", t->attempts);
+	end_line(p);
+}
+
+static bool is_worth_an_end(const struct plain *p, const struct task_view *t)
+{
+	enum count count = summary_count(t);
+
+	if (p->options.silent)
+		return count == COUNT_FAILED;
+	return count != COUNT_NOT_STARTED || p->options.verbose;
+}
+
+static void on_task_changed(void *self, const struct run_view *run, uint32_t task)
+{
+	struct plain *p = self;
+	const struct task_view *t = &run->tasks[task];
+
+	active_update(&p->active, run, task);
+	if (t->group)
+		return;
+	if (t->state == TASK_RUNNING && !p->options.silent && (t->model || p->options.verbose))
+		say_started(p, t);
+	else if (t->state == TASK_DONE && is_worth_an_end(p, t))
+		say_ended(p, t);
+}
+
+static void on_attempt_failed(void *self, const struct run_view *run, uint32_t task)
+{
+	struct plain *p = self;
+	const struct task_view *t = &run->tasks[task];
+	int64_t wait = t->until_ms - t->ended_ms;
+
+	if (p->options.silent)
+		return;
+	begin_line(p, t);
+	add_why(p, t);
+	str_addf(&p->sink.text, " (attempt %u); again ", t->attempts);
+	if (wait >= TOOK_WORTH_SAYING_MS) {
+		str_add(&p->sink.text, "in ");
+		duration_add(&p->sink.text, wait);
+	} else {
+		str_add(&p->sink.text, "now");
+	}
+	end_line(p);
+}
+
+static void on_progress(void *self, const struct run_view *run, uint32_t task)
+{
+	struct plain *p = self;
+	const struct task_view *t = &run->tasks[task];
+
+	if (!p->options.verbose || !active_has_news(&p->active, run, task))
+		return;
+	begin_line(p, t);
+	text_add_name(&p->sink.text, t->doing, &p->look);
+	end_line(p);
+}
+
+static void on_note(void *self, const char *text)
+{
+	struct plain *p = self;
+
+	if (p->options.silent)
+		return;
+	str_add(&p->sink.text, "note: ");
+	text_add_name(&p->sink.text, text, &p->look);
+	end_line(p);
+}
+
+static void on_run_ended(void *self, const struct run_view *run)
+{
+	struct plain *p = self;
+
+	if (!p->options.silent || !summary_is_success(run))
+		summary_add(&p->sink.text, run, &p->look);
+	sink_flush(&p->sink);
+}
+
+struct plain *plain_new(const struct report_options *options)
+{
+	struct plain *p = mem_alloc(sizeof(*p));
+
+	p->options = *options;
+	p->look = (struct look){ .utf8 = options->utf8, .colour = options->colour };
+	sink_init(&p->sink, options->fd);
+	return p;
+}
+
+void plain_free(struct plain *p)
+{
+	if (!p)
+		return;
+	sink_flush(&p->sink);
+	sink_release(&p->sink);
+	active_release(&p->active);
+	free(p);
+}
+
+struct status plain_status(struct plain *p)
+{
+	return (struct status){
+		.self = p,
+		.task_changed = on_task_changed,
+		.attempt_failed = on_attempt_failed,
+		.progress = on_progress,
+		.note = on_note,
+		.run_ended = on_run_ended,
+	};
+}
+
+void plain_flush(struct plain *p)
+{
+	sink_flush(&p->sink);
+}

@@ -1,0 +1,22 @@
+/*
+ * The seam between the scheduler and the memory of runs. A callback comes when what was given is
+ * as durable as it has to be; never from within the call.
+ */
+#ifndef RUN_JOURNAL_H
+#define RUN_JOURNAL_H
+
+#include "run/runner.h"
+
+typedef void (*journal_cb)(void *ctx, struct attempt *a, bool ok);
+
+struct journal {
+	void *self;
+	/* Before the main step. Paid attempts: on disk before the callback. */
+	void (*intent)(void *self, struct attempt *a, journal_cb cb, void *ctx);
+	/* Before it is announced. ok false: it is not kept, and the run must end. */
+	void (*result)(void *self, struct attempt *a, journal_cb cb, void *ctx);
+	/* A place is free and what was given is waited for: don't gather more. May be NULL. */
+	void (*hurry)(void *self);
+};
+
+#endif

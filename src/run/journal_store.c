@@ -1,0 +1,115 @@
+#include "run/journal_store.h"
+
+#include "base/duration.h"
+
+struct journal_store {
+	struct state *state;
+	const char *run;
+};
+
+struct call {
+	journal_cb cb;
+	void *ctx;
+	struct attempt *a;
+};
+
+static void on_kept(void *ctx, bool ok)
+{
+	struct call call = *(struct call *)ctx;
+	free(ctx);
+	call.cb(call.ctx, call.a, ok);
+}
+
+static struct call *call_new(journal_cb cb, void *ctx, struct attempt *a)
+{
+	struct call *call = mem_alloc(sizeof(*call));
+	*call = (struct call){ .cb = cb, .ctx = ctx, .a = a };
+	return call;
+}
+
+static struct state_attempt row_of(const struct journal_store *j, const struct attempt *a)
+{
+	bool paid = task_asks_claude(attempt_task(a));
+	return (struct state_attempt){
+		.run = j->run,
+		.id = a->id,
+		.task = attempt_task(a)->name,
+		.number = a->number,
+		.paid = paid,
+		.model = a->model,
+		.session = paid ? a->session : NULL,
+		.folder = paid ? a->folder : NULL,
+		.started_ms = a->started_wall_ms,
+	};
+}
+
+static void add_result(struct state_attempt *row, const struct result *r)
+{
+	row->ended_ms = time_wall_ms();
+	row->outcome = r->outcome;
+	row->exit_code = r->exit_code;
+	row->signal = r->signal;
+	row->detail = r->detail;
+	row->answer = r->answer;
+	row->out = r->out;
+	row->err = r->err;
+	row->tokens_in = r->tokens_in;
+	row->tokens_out = r->tokens_out;
+	row->cost_usd = r->cost_usd;
+	row->cost_unknown = r->cost_unknown;
+	row->nusage = r->nusage;
+	for (size_t i = 0; i < r->nusage; i++)
+		row->usage[i] = (struct state_usage){
+			.model = r->usage[i].model,
+			.input = r->usage[i].usage.input,
+			.output = r->usage[i].usage.output,
+			.cache_write_5m = r->usage[i].usage.cache_write_5m,
+			.cache_write_1h = r->usage[i].usage.cache_write_1h,
+			.cache_read = r->usage[i].usage.cache_read,
+			.cost_usd = r->usage[i].told_usd,
+		};
+}
+
+static void intent(void *self, struct attempt *a, journal_cb cb, void *ctx)
+{
+	struct journal_store *j = self;
+	struct state_attempt row = row_of(j, a);
+
+	/* Where a command's output goes while it runs: for those who follow it. */
+	if (!row.paid)
+		row.out =
+			arena_printf(&a->arena, ".claudemake/runs/%s/slot-%u.out", j->run, a->slot);
+	state_put_intent(j->state, &row, row.paid, on_kept, call_new(cb, ctx, a));
+}
+
+static void result(void *self, struct attempt *a, journal_cb cb, void *ctx)
+{
+	struct journal_store *j = self;
+	struct state_attempt row = row_of(j, a);
+
+	add_result(&row, &a->result);
+	state_put_result(j->state, &row, row.paid, on_kept, call_new(cb, ctx, a));
+}
+
+static void hurry(void *self)
+{
+	struct journal_store *j = self;
+	state_hurry(j->state);
+}
+
+struct journal_store *journal_store_new(struct state *state, const char *run)
+{
+	struct journal_store *j = mem_alloc(sizeof(*j));
+	*j = (struct journal_store){ .state = state, .run = run };
+	return j;
+}
+
+void journal_store_free(struct journal_store *j)
+{
+	free(j);
+}
+
+struct journal journal_store(struct journal_store *j)
+{
+	return (struct journal){ .self = j, .intent = intent, .result = result, .hurry = hurry };
+}

@@ -1,0 +1,18 @@
+/*
+ * The journal that is kept in the store (plan/state.h): intents of paid attempts and all results
+ * of paid attempts are synced to disk, those of commands are given to the system.
+ */
+#ifndef RUN_JOURNAL_STORE_H
+#define RUN_JOURNAL_STORE_H
+
+#include "plan/state.h"
+#include "run/journal.h"
+
+struct journal_store;
+
+/* state is attached to the loop; it and run outlive the journal. */
+struct journal_store *journal_store_new(struct state *state, const char *run);
+void journal_store_free(struct journal_store *j);
+struct journal journal_store(struct journal_store *j);
+
+#endif

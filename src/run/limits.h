@@ -1,0 +1,44 @@
+/*
+ * What holds a ready task back: places for processes, tasks at once on a model, a model that is
+ * held while the service asks for patience, the gap between two starts of claude. Counts only;
+ * times are mono ms.
+ */
+#ifndef RUN_LIMITS_H
+#define RUN_LIMITS_H
+
+#include "base/vec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct model_limit {
+	const char *id;
+	unsigned max, used; /* max 0: no limit of its own */
+	int64_t held_until;
+};
+
+struct run_limits {
+	unsigned jobs, used;
+	bool *slots; /* jobs of them */
+	int64_t start_gap, next_claude;
+	VEC(struct model_limit) models; /* [0] stands for "asks no model" */
+};
+
+void limits_init(struct run_limits *l, unsigned jobs, int64_t start_gap);
+void limits_release(struct run_limits *l);
+
+/* The index of a model (NULL: 0), added with its limit when it is new. */
+size_t limits_model(struct run_limits *l, const char *id, unsigned max);
+
+/* When a task on this model may start: now or earlier, later, or INT64_MAX: when a place is free.
+ */
+int64_t limits_when(const struct run_limits *l, size_t model, int64_t now);
+
+/* Takes the places; the slot's number. limits_when() has said that there is one. */
+unsigned limits_take(struct run_limits *l, size_t model, int64_t now);
+void limits_give(struct run_limits *l, size_t model, unsigned slot);
+
+/* No start on this model before then. */
+void limits_hold(struct run_limits *l, size_t model, int64_t until);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * The seam between the scheduler and whatever does the work. A runner starts one step of one
+ * attempt and says once how it ended; it knows neither the scheduler nor the store.
+ */
+#ifndef RUN_RUNNER_H
+#define RUN_RUNNER_H
+
+#include "graph/graph.h"
+#include "spec/outcome.h"
+
+enum {
+	USAGE_MODELS_MAX =
+		8,        /* models in one result: subagents and fallbacks bring more than one */
+	SESSION_LEN = 36, /* a UUID as text */
+};
+
+struct model_usage {
+	char model[96];
+	struct usage usage;
+	double told_usd; /* the price as the claude program told it */
+};
+
+/* How a step ended. Owned by the attempt; texts are on the heap. Zeroed is "nothing yet". */
+struct result {
+	enum outcome outcome;
+	int exit_code, signal;
+	bool content;           /* the model had answered something before it ended */
+	bool on_match;          /* its output matches a regex of retry.on */
+	int64_t retry_after_ms; /* told by the service; 0: not told */
+	char *detail;           /* one line for people: why */
+	char *note;             /* one line for people: a warning beside a success */
+	char *answer;           /* path from the root of the file with the final answer, or NULL */
+	char *out, *err;        /* paths from the root of what was printed, or NULL */
+	struct model_usage usage[USAGE_MODELS_MAX];
+	size_t nusage;
+	double cost_usd;   /* all models; those without a known price as the program told it */
+	bool cost_unknown; /* tokens of a model without any price */
+	int64_t tokens_in, tokens_out;
+};
+
+void result_release(struct result *r);
+
+enum step {
+	STEP_LOOK,
+	STEP_INTENT,
+	STEP_PREPARE,
+	STEP_MAIN,
+	STEP_VERIFY,
+	STEP_PUBLISH,
+	STEP_RESULT,
+	STEP_END
+};
+
+/*
+ * One attempt of one task, as its steps see it. Everything here is set before the step that
+ * needs it starts and stays until the attempt ends; texts belong to arena.
+ */
+struct attempt {
+	struct arena arena;
+	uint64_t id;   /* of this run, from 1 */
+	uint32_t task; /* index in graph */
+	const struct graph *graph;
+	unsigned number; /* 1: the first */
+	unsigned slot;   /* which of the places for processes it holds, from 0 */
+	enum step step;
+	const char *model;             /* full id, or NULL */
+	char session[SESSION_LEN + 1]; /* of claude; fresh for each attempt */
+	const char *name;              /* "RUN/ID": CLAUDEMAKE_ATTEMPT */
+	const char *folder;            /* of its files, from the root: ".claudemake/runs/RUN/ID" */
+	int64_t started_ms, started_wall_ms;
+
+	/* made by STEP_LOOK */
+	const char *prompt;
+	size_t prompt_len;
+	bool foreign; /* the prompt holds text of a task, a command or a file */
+	struct strs commands;
+	char **environment;
+	const char *cwd; /* absolute */
+
+	struct result result;
+	bool cancelled;
+	void *work; /* of the runner whose step it is */
+};
+
+const struct task *attempt_task(const struct attempt *a);
+
+struct progress {
+	const char *doing;  /* one line, untrusted */
+	int64_t tokens_out; /* so far; -1: as before */
+	double cost_usd;    /* so far; negative: as before */
+};
+
+/* The calls back. done() may be called from within start(); exactly once for each start(). */
+struct runner_events {
+	void *ctx;
+	void (*progress)(void *ctx, struct attempt *a, const struct progress *p);
+	void (*done)(void *ctx, struct attempt *a);
+};
+
+enum cancel { CANCEL_ASK, CANCEL_NOW };
+
+struct runner {
+	void *self;
+	/* The step is a->step. How it ended goes into a->result: a failing outcome, or none. */
+	void (*start)(void *self, struct attempt *a, const struct runner_events *events);
+	/* Asks the step to end; done() still comes. May be called more than once. */
+	void (*cancel)(void *self, struct attempt *a, enum cancel how);
+};
+
+/* Who does which step: plugged together in main.c, all fakes in the scheduler's tests. */
+struct runners {
+	struct runner look;  /* templates, and the commands and files in them */
+	struct runner files; /* prepare, verify, publish */
+	struct runner command;
+	struct runner claude;
+};
+
+#endif

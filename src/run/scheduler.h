@@ -1,0 +1,56 @@
+/*
+ * Decides what starts when, and what an outcome means for the rest. No I/O: work, memory, news
+ * and time come through seams, so that its tests use fakes and never sleep.
+ */
+#ifndef RUN_SCHEDULER_H
+#define RUN_SCHEDULER_H
+
+#include "run/journal.h"
+#include "run/status.h"
+
+struct run_options {
+	unsigned jobs; /* processes at once */
+	bool keep_going, fail_fast;
+	int64_t timeout_ms;   /* of the whole run; 0: none */
+	int64_t wait_ms;      /* how long one task may wait out rate limits */
+	int64_t start_gap_ms; /* between two starts of claude */
+	uint32_t seed;        /* of jitter, and of session ids in tests */
+	const char *run;      /* the id of this run */
+};
+
+struct clock {
+	void *ctx;
+	int64_t (*mono_ms)(void *ctx);
+	int64_t (*wall_ms)(void *ctx);
+};
+
+struct scheduler;
+
+/*
+ * graph has its wanted tasks marked. expected_ms: how long each task is thought to take, by
+ * index, or NULL. All of these outlive the scheduler.
+ */
+struct scheduler *scheduler_new(const struct graph *graph, const struct run_options *options,
+	const struct runners *runners, const struct journal *journal, const struct status *status,
+	const struct clock *clock, const int64_t *expected_ms);
+void scheduler_free(struct scheduler *s);
+
+/*
+ * Starts what can be started. Called at the beginning, whenever time has come or something
+ * ended, and after an interrupt. Returns the mono time at which it wants to be called again, or -1:
+ * only when something ends.
+ */
+int64_t scheduler_turn(struct scheduler *s);
+
+/* True when nothing runs and nothing more will start. */
+bool scheduler_finished(const struct scheduler *s);
+
+/* A signal: the first asks the running tasks to end, the second ends them now. */
+void scheduler_interrupt(struct scheduler *s, int signal);
+
+/* 0, 1, 124, or 128 + signal, as the command line promises. */
+int scheduler_exit_code(const struct scheduler *s);
+
+const struct run_view *scheduler_view(struct scheduler *s);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * The seam between the scheduler and the reports: what is announced, and a read-only view of
+ * tasks and of the run. Texts of models in it are untrusted: a report makes them harmless.
+ */
+#ifndef RUN_STATUS_H
+#define RUN_STATUS_H
+
+#include "run/runner.h"
+
+enum task_state {
+	TASK_OUT,     /* not in this run */
+	TASK_BLOCKED, /* waits for other tasks */
+	TASK_READY,   /* waits for a slot */
+	TASK_RUNNING,
+	TASK_DELAYED, /* waits for a time: a retry */
+	TASK_DONE,
+};
+
+struct task_view {
+	const char *name;
+	const char *model; /* full id of the attempt that runs or ran last, or NULL */
+	bool group;
+	enum task_state state;
+	enum outcome outcome;          /* of the last attempt that ended */
+	unsigned attempts;             /* started so far */
+	int64_t started_ms, ended_ms;  /* mono; of the current or last attempt */
+	int64_t until_ms;              /* TASK_DELAYED: when it goes on */
+	char doing[120];               /* what Claude is doing now */
+	char *detail, *note;           /* of the last attempt that ended, or NULL */
+	char *answer, *out, *err;      /* paths from the root, or NULL */
+	int64_t tokens_in, tokens_out; /* all attempts */
+	double cost_usd;
+	double attempt_usd; /* of the running attempt, so far */
+	bool cost_unknown;
+};
+
+struct run_view {
+	const struct task_view *tasks; /* by index; moves when the graph grows */
+	size_t n;
+	size_t total, running, done, ok, failed,
+		retries; /* total: wanted tasks that aren't groups */
+	size_t not_started;
+	int64_t started_ms, now_ms;
+	int64_t tokens_in, tokens_out;
+	double cost_usd;
+	bool cost_unknown;
+	bool any_claude; /* some task of the run asks Claude: tokens and cost are worth a word */
+	unsigned jobs;
+	const char *root;
+	uint32_t first_failed; /* index; UINT32_MAX: none */
+	int stop_signal;       /* the signal that ends the run, or 0 */
+	bool timed_out;        /* the whole run's timeout */
+};
+
+/* Any of the calls may be NULL. All get the same run, to be looked at until run_ended() is over. */
+struct status {
+	void *self;
+	void (*run_started)(void *self, const struct run_view *run);
+	/* After every change of a task's state. */
+	void (*task_changed)(void *self, const struct run_view *run, uint32_t task);
+	/* An attempt ended and is not the task's last: what comes next is in until_ms. */
+	void (*attempt_failed)(void *self, const struct run_view *run, uint32_t task);
+	void (*progress)(void *self, const struct run_view *run, uint32_t task);
+	/* A line worth saying. */
+	void (*note)(void *self, const char *text);
+	void (*run_ended)(void *self, const struct run_view *run);
+};
+
+#endif

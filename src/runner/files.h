@@ -1,0 +1,12 @@
+/*
+ * The steps of an attempt that deal with its declared files: prepare makes the folders of
+ * outputs and save, verify sees whether every output is there, publish writes save.
+ */
+#ifndef RUNNER_FILES_H
+#define RUNNER_FILES_H
+
+#include "runner/context.h"
+
+struct runner files_runner(struct runner_context *ctx);
+
+#endif

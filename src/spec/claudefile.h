@@ -1,0 +1,140 @@
+/*
+ * A Claudefile as typed values with their places. What is here has passed every check that needs
+ * the file alone: keys, types, names, templates. Everything belongs to the arena it was read
+ * into.
+ */
+#ifndef SPEC_CLAUDEFILE_H
+#define SPEC_CLAUDEFILE_H
+
+#include "base/map.h"
+#include "spec/model.h"
+#include "spec/template.h"
+
+struct texts {
+	struct text *v;
+	size_t n;
+};
+
+/* name: text, in the order of the file. */
+struct pair {
+	const char *name;
+	struct place at;
+	struct text value;
+};
+
+struct pairs {
+	struct pair *v;
+	size_t n;
+};
+
+enum via { VIA_CLI, VIA_API, VIA_BATCH };
+
+/* What a task does not say itself and defaults do not either. */
+enum {
+	DEFAULT_JOBS = 4,
+	DEFAULT_TIMEOUT_MS = 10 * 60 * 1000,
+	DEFAULT_RETRY_DELAY_MS = 2 * 1000,
+	DEFAULT_RETRY_MAX_DELAY_MS = 60 * 1000,
+};
+
+struct retry {
+	int64_t times; /* further attempts after the first */
+	int64_t delay_ms, max_delay_ms;
+	struct texts on; /* class names, "exit:N", "/regex/"; empty: what the class table says */
+};
+
+/* A bit for each key of the schema: was it given, here or in defaults? */
+struct given {
+	uint64_t bits[4];
+};
+
+/*
+ * A task as declared, with what defaults and the program say where it is silent: model has at
+ * least one entry if there is a prompt, shell is never empty. Durations in ms, 0: none.
+ */
+struct task_spec {
+	const char *name;
+	struct place at;
+	struct given given;
+	struct text desc, prompt, save, dir;
+	struct texts run, needs, after, inputs, outputs, edits, model, shell;
+	struct pairs env;
+	enum via via;
+	int64_t timeout_ms, idle_timeout_ms;
+	struct retry retry;
+};
+
+enum var_kind { VAR_TEXT, VAR_SH, VAR_REQUIRED };
+
+struct var {
+	const char *name;
+	struct place at;
+	enum var_kind kind;
+	struct text value; /* the text, or the command */
+};
+
+struct model_def {
+	const char *alias;
+	struct place at;
+	struct given given;
+	struct text id;
+	int64_t jobs;       /* tasks at once on this model; 0: no limit of its own */
+	struct price price; /* where "price" is given: whole, the shipped table fills what is not */
+};
+
+/* A limit that holds a template is in later: expand it and give it to limits_set(). */
+struct limits {
+	struct given given;
+	int64_t jobs;
+	int64_t timeout_ms; /* 0: none */
+	struct pairs later;
+};
+
+struct claudefile {
+	const char *file; /* the name for messages */
+	struct given given;
+	struct texts default_targets, dotenv, shell;
+	struct pairs env;
+	struct {
+		struct var *v;
+		size_t n;
+	} vars;
+	struct {
+		struct model_def *v;
+		size_t n;
+	} models;
+	struct limits limits;
+	struct {
+		struct task_spec *v; /* in declared order, defaults merged in */
+		size_t n;
+	} tasks;
+	struct map task_index; /* name → index in tasks */
+	struct map var_index, model_index;
+};
+
+/*
+ * Reads, checks and types a file. NULL: mistakes were added. bytes and name must outlive the
+ * result. warnings get what is worth saying and stops nothing (a model that retires).
+ */
+struct claudefile *claudefile_read(struct arena *a, const char *file, const char *bytes, size_t len,
+	struct mistakes *mistakes, struct mistakes *warnings);
+/* Not of the arena: the indexes. */
+void claudefile_release(struct claudefile *cf);
+
+/* The value of a limit as text: "jobs" takes "4", "timeout" "2h". */
+bool limits_set(struct limits *limits, const char *key, const char *value, struct err *err);
+
+const struct var *claudefile_var(const struct claudefile *cf, const char *name);
+const struct model_def *claudefile_model(const struct claudefile *cf, const char *alias);
+
+/* The full model id behind a name of the file: its models, then built-in aliases, then itself. */
+const char *claudefile_model_id(const struct claudefile *cf, const char *name);
+
+/*
+ * Looks for Claudefile, Claudefile.yaml, Claudefile.yml in folder and upwards to the root of its
+ * git repository (only in folder where there is none). The path on the caller's heap, or NULL
+ * with err.
+ */
+char *claudefile_find(const char *folder, struct err *err);
+
+#endif

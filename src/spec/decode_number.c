@@ -1,0 +1,105 @@
+#include "spec/decode.h"
+
+#include "base/duration.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { NUMBER_MAX = 1000000 };
+
+static bool parse_number(const char *text, int64_t least, int64_t *out, struct err *err)
+{
+	size_t digits = strspn(text, "0123456789");
+	int64_t n = 0;
+
+	if (digits == 0 || text[digits])
+		return err_set(err, "must be a whole number, not '%s'", text);
+	if (text[0] == '0' && digits > 1)
+		return err_set(err, "must be a number without leading zeros, not '%s'", text);
+	for (size_t i = 0; i < digits && n <= NUMBER_MAX; i++)
+		n = n * 10 + (text[i] - '0');
+	if (n < least || n > NUMBER_MAX)
+		return err_set(
+			err, "must be from %" PRId64 " to %d, not '%s'", least, NUMBER_MAX, text);
+	*out = n;
+	return true;
+}
+
+/* A template in a limit needs the vars, which the command line may still change. */
+static bool is_for_later(struct decoder *d, const struct schema_key *key, struct node *n)
+{
+	struct pairs *later = &d->cf->limits.later;
+	if (key->where != WHERE_LIMITS || !decode_has_template(n->text))
+		return false;
+	struct pair *pair = &later->v[later->n];
+	pair->name = key->name;
+	pair->at = n->at;
+	later->n += decode_any_text(d, key, n, &pair->value);
+	return true;
+}
+
+bool limits_set(struct limits *limits, const char *key, const char *value, struct err *err)
+{
+	bool ok = strcmp(key, "jobs") == 0 ? parse_number(value, 1, &limits->jobs, err)
+					   : duration_parse(value, &limits->timeout_ms, err);
+	return ok || err_wrap(err, "'limits.%s'", key);
+}
+
+bool decode_number(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	struct err err;
+	if (!decode_is_scalar(d, key, n))
+		return false;
+	if (is_for_later(d, key, n))
+		return true;
+	if (parse_number(n->text, key->type == TYPE_POSITIVE, field, &err))
+		return true;
+	decode_mistake(d, n->at, "'%s' %s", key->name, err.text);
+	return false;
+}
+
+bool decode_duration(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	struct err err;
+	if (!decode_is_scalar(d, key, n))
+		return false;
+	if (is_for_later(d, key, n))
+		return true;
+	if (duration_parse(n->text, field, &err))
+		return true;
+	decode_mistake(d, n->at, "'%s': %s", key->name, err.text);
+	return false;
+}
+
+/* At most 15 digits: then the nearest double is found without strtod, which minds the locale. */
+static bool parse_money(const char *text, double *out)
+{
+	size_t whole = strspn(text, "0123456789"), part = 0, len = whole;
+	double value = 0, scale = 1;
+
+	if (text[whole] == '.') {
+		part = strspn(text + whole + 1, "0123456789");
+		len += 1 + part;
+	}
+	if (!whole || text[len] || (text[whole] == '.' && !part) || whole + part > 15)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '.')
+			continue;
+		value = value * 10 + (text[i] - '0');
+		scale *= i > whole ? 10 : 1;
+	}
+	*out = value / scale;
+	return true;
+}
+
+bool decode_money(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	if (!decode_is_scalar(d, key, n))
+		return false;
+	if (parse_money(n->text, field))
+		return true;
+	decode_mistake(d, n->at, "'%s' must be an amount of USD such as 0.25, not '%s'", key->name,
+		n->text);
+	return false;
+}

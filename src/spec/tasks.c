@@ -1,0 +1,173 @@
+#include "spec/check.h"
+#include "spec/decode.h"
+
+#include <string.h>
+
+void decode_task_names(struct decoder *d, const struct node *tasks)
+{
+	struct claudefile *cf = d->cf;
+
+	if (!tasks || tasks->kind != NODE_MAP)
+		return;
+	cf->tasks.v = arena_alloc(d->a, tasks->n * sizeof(*cf->tasks.v));
+	cf->tasks.n = tasks->n;
+	for (size_t i = 0; i < tasks->n; i++) {
+		const struct node *name = tasks->pairs[i].key;
+		cf->tasks.v[i].name = name->text;
+		cf->tasks.v[i].at = name->at;
+		map_puts(&cf->task_index, name->text, i);
+		if (!check_is_name(name->text, ".-"))
+			decode_mistake(d, name->at,
+				"'%s' cannot name a task: use letters, digits, '_', '.' and '-', "
+				"with a letter or '_' first",
+				name->text);
+	}
+}
+
+bool decode_retry(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	const struct schema_key *times = schema_find("times", WHERE_RETRY);
+	struct task_spec *task = (struct task_spec *)((char *)field - key->offset);
+	struct retry *retry = field;
+
+	if (n->broken)
+		return false;
+	if (n->kind == NODE_MAP) {
+		decode_map(d, WHERE_RETRY, n, retry, &task->given);
+		return true;
+	}
+	if (n->kind == NODE_LIST || node_is_null(n)) {
+		decode_mistake(d, n->at,
+			"'retry' must be a number of further attempts, or a map such as {times: 2, "
+			"delay: 5s}");
+		return false;
+	}
+	struct schema_key named = *times;
+	named.name = key->name;
+	given_set(&task->given, times);
+	return decode_value(d, &named, n, &retry->times);
+}
+
+static struct pairs merge_pairs(
+	struct decoder *d, const struct pairs *from, const struct pairs *own)
+{
+	struct pairs out = { .v = arena_alloc(d->a, (from->n + own->n) * sizeof(*out.v)) };
+	struct map names;
+
+	map_init(&names);
+	for (size_t i = 0; i < own->n; i++)
+		map_puts(&names, own->v[i].name, i);
+	for (size_t i = 0; i < from->n; i++) {
+		if (!map_gets(&names, from->v[i].name))
+			out.v[out.n++] = from->v[i];
+	}
+	for (size_t i = 0; i < own->n; i++)
+		out.v[out.n++] = own->v[i];
+	map_release(&names);
+	return out;
+}
+
+static void merge_fields(const struct given *from_given, const void *from, struct given *given,
+	void *to, enum schema_where where, unsigned kinds)
+{
+	size_t n;
+	const struct schema_key *keys = schema_keys(&n);
+
+	for (const struct schema_key *k = keys; k < keys + n; k++) {
+		size_t size = k->built ? decode_size(k->type) : 0;
+		if (k->where != where || !size || (k->kinds & kinds) != kinds)
+			continue;
+		if (!given_has(from_given, k) || given_has(given, k))
+			continue;
+		memcpy((char *)to + k->offset, (const char *)from + k->offset, size);
+		given_set(given, k);
+	}
+}
+
+static void merge_defaults(struct decoder *d, struct task_spec *task, enum schema_kind kind)
+{
+	const struct task_spec *from = &d->defaults;
+
+	if (kind != KIND_GROUP && from->env.n && task->env.n)
+		task->env = merge_pairs(d, &from->env, &task->env);
+	merge_fields(&from->given, from, &task->given, task, WHERE_TASK, kind);
+	if (kind != KIND_PROMPT)
+		return;
+	merge_fields(&from->given, &from->retry, &task->given, &task->retry, WHERE_RETRY, 0);
+	if (task_given(from, "retry"))
+		given_set(&task->given, schema_find("retry", WHERE_TASK));
+}
+
+static void start_task(struct task_spec *task)
+{
+	task->timeout_ms = DEFAULT_TIMEOUT_MS;
+	task->retry.delay_ms = DEFAULT_RETRY_DELAY_MS;
+	task->retry.max_delay_ms = DEFAULT_RETRY_MAX_DELAY_MS;
+}
+
+static void complete_task(struct decoder *d, struct task_spec *task, enum schema_kind kind)
+{
+	if (!task->shell.n)
+		task->shell = d->cf->shell;
+	if (kind == KIND_PROMPT && !task->model.n)
+		task->model = (struct texts){ .v = d->sonnet, .n = 1 };
+}
+
+static bool is_task_map(struct decoder *d, const struct node *n, const char *name)
+{
+	if (n->broken || n->kind == NODE_MAP)
+		return !n->broken;
+	if (node_is_null(n))
+		decode_mistake(
+			d, n->at, "task '%s' is empty: give it 'prompt', 'run' or 'needs'", name);
+	else
+		decode_mistake(d, n->at,
+			"task '%s' must be a map, such as {run: make}, not %s: write 'prompt:' or "
+			"'run:' under its name",
+			name, n->kind == NODE_LIST ? "a list" : "a text");
+	return false;
+}
+
+static void read_task(struct decoder *d, struct node *n, struct task_spec *task)
+{
+	d->task = task->name;
+	d->any_name = node_get(n, "matrix") != NULL;
+	start_task(task);
+	if (is_task_map(d, n, task->name)) {
+		size_t before = d->mistakes->n;
+		decode_map(d, WHERE_TASK, n, task, &task->given);
+		enum schema_kind kind = check_kind(&task->given);
+		if (kind == KIND_GROUP)
+			kind = check_kind(&d->defaults.given);
+		/* A mistyped 'prompt' is enough said. */
+		if (kind != KIND_GROUP || d->mistakes->n == before)
+			check_task(d, task, kind, n);
+		merge_defaults(d, task, kind);
+		complete_task(d, task, kind);
+	}
+	d->task = NULL;
+	d->any_name = false;
+}
+
+bool decode_defaults(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	(void)field;
+	if (!decode_is_map(d, key->name, n, "timeout: 5m"))
+		return false;
+	d->any_name = node_get(n, "matrix") != NULL;
+	decode_map(d, WHERE_TASK, n, &d->defaults, &d->defaults.given);
+	d->any_name = false;
+	return true;
+}
+
+bool decode_tasks(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	(void)field;
+	if (!decode_is_map(d, key->name, n, "name:"))
+		return false;
+	if (n->n == 0)
+		decode_mistake(d, n->at, "'tasks' is empty: write a task under it");
+	for (size_t i = 0; i < n->n; i++)
+		read_task(d, n->pairs[i].value, &d->cf->tasks.v[i]);
+	return true;
+}

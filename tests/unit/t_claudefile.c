@@ -1,0 +1,404 @@
+#include "base/file.h"
+#include "spec/schema.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define COUNT(rows) (sizeof(rows) / sizeof(*(rows)))
+
+struct world {
+	struct arena a;
+	struct mistakes mistakes, warnings;
+	struct claudefile *cf;
+};
+
+static int setup(void **state)
+{
+	struct world *w = mem_alloc(sizeof(*w));
+	*state = w;
+	return 0;
+}
+
+static void clear(struct world *w)
+{
+	claudefile_release(w->cf);
+	mistakes_release(&w->mistakes);
+	mistakes_release(&w->warnings);
+	arena_release(&w->a);
+	w->cf = NULL;
+}
+
+static int teardown(void **state)
+{
+	clear(*state);
+	free(*state);
+	return 0;
+}
+
+static const struct claudefile *read_file(struct world *w, const char *yaml)
+{
+	clear(w);
+	w->cf = claudefile_read(
+		&w->a, "Claudefile", yaml, strlen(yaml), &w->mistakes, &w->warnings);
+	if (!w->cf)
+		mistakes_print(&w->mistakes, stderr);
+	assert_non_null(w->cf);
+	assert_int_equal(w->mistakes.n, 0);
+	return w->cf;
+}
+
+static const struct task_spec *find_task(const struct claudefile *cf, const char *name)
+{
+	const size_t *i = map_gets(&cf->task_index, name);
+	assert_non_null(i);
+	return &cf->tasks.v[*i];
+}
+
+static void assert_texts(const struct texts *texts, const char *expected)
+{
+	struct str got = STR_INIT;
+	for (size_t i = 0; i < texts->n; i++)
+		str_addf(&got, "%s%s", i ? "|" : "", texts->v[i].s);
+	assert_string_equal(got.s, expected);
+	str_release(&got);
+}
+
+static void assert_pairs(const struct pairs *pairs, const char *expected)
+{
+	struct str got = STR_INIT;
+	for (size_t i = 0; i < pairs->n; i++)
+		str_addf(&got, "%s%s=%s", i ? "|" : "", pairs->v[i].name, pairs->v[i].value.s);
+	assert_string_equal(got.s, expected);
+	str_release(&got);
+}
+
+static void test_file(void **state)
+{
+	struct world *w = *state;
+	const struct claudefile *cf = read_file(w,
+		"x-base: {a: &a [1]}\n"
+		"default: [one, docs/a.md, \"b*\", made]\n"
+		"vars:\n"
+		"  page: 012\n"
+		"  no: no\n"
+		"  empty: \"\"\n"
+		"  must:\n"
+		"  cmd: {sh: \"date\"}   # a comment\n"
+		"  both: ${{ page }}-${{ env.HOME }}\n"
+		"env: {GREETING: \"hello ${{ page }}\", TIME: 12:30}\n"
+		"dotenv: .env\n"
+		"shell: bash  -euo pipefail -c\n"
+		"models:\n"
+		"  quick: haiku\n"
+		"  own: {id: claude-new-9, jobs: 2, price: {input: 1.5, output: 2, "
+		"cache_write_5m: 0, cache_write_1h: 10.125, cache_read: 0.1}}\n"
+		"limits: {jobs: 3, timeout: 2h}\n"
+		"tasks:\n"
+		"  one: {run: \"true\"}\n"
+		"  two: {run: \"true\", save: made}\n");
+
+	assert_texts(&cf->default_targets, "one|docs/a.md|b*|made");
+	assert_int_equal(cf->vars.n, 6);
+	assert_string_equal(claudefile_var(cf, "page")->value.s, "012");
+	assert_string_equal(claudefile_var(cf, "no")->value.s, "no");
+	assert_string_equal(claudefile_var(cf, "empty")->value.s, "");
+	assert_int_equal(claudefile_var(cf, "must")->kind, VAR_REQUIRED);
+	assert_int_equal(claudefile_var(cf, "cmd")->kind, VAR_SH);
+	assert_string_equal(claudefile_var(cf, "cmd")->value.s, "date");
+	assert_int_equal(claudefile_var(cf, "cmd")->value.template->use, TEMPLATE_COMMAND);
+	assert_false(template_is_literal(claudefile_var(cf, "both")->value.template));
+	assert_null(claudefile_var(cf, "other"));
+	assert_pairs(&cf->env, "GREETING=hello ${{ page }}|TIME=12:30");
+	assert_texts(&cf->dotenv, ".env");
+	assert_texts(&cf->shell, "bash|-euo|pipefail|-c");
+	assert_int_equal(cf->limits.jobs, 3);
+	assert_int_equal(cf->limits.timeout_ms, 2 * 60 * 60 * 1000);
+	assert_int_equal(claudefile_model(cf, "own")->jobs, 2);
+	assert_true(claudefile_model(cf, "own")->price.input == 1.5);
+	assert_true(claudefile_model(cf, "own")->price.cache_write_1h == 10.125);
+	assert_string_equal(claudefile_model_id(cf, "own"), "claude-new-9");
+	assert_string_equal(claudefile_model_id(cf, "quick"), model_alias_id("haiku"));
+	assert_string_equal(claudefile_model_id(cf, "sonnet"), model_alias_id("sonnet"));
+	assert_string_equal(claudefile_model_id(cf, "claude-x-1"), "claude-x-1");
+}
+
+static void test_task(void **state)
+{
+	const struct claudefile *cf = read_file(*state,
+		"tasks:\n"
+		"  a:\n"
+		"    prompt: |\n"
+		"      Hello ${{ task.name }} ${{ attempt }}\n"
+		"    model: [haiku, opus]\n"
+		"    edits: ['src/**/*.ts', '!src/x.ts']\n"
+		"    retry: {times: 2, delay: 5s, on: [timeout, exit:3, /x+/]}\n"
+		"    idle_timeout: 90s\n"
+		"  b:\n"
+		"    run: [make 12:30, 'echo $x']\n"
+		"    needs: a\n"
+		"    after: []\n"
+		"    dir: sub\n"
+		"    save: /tmp/b.txt\n"
+		"    env: {X: 1.10}\n"
+		"    shell: [bash, -c]\n"
+		"    timeout: 0s\n"
+		"    retry: 3\n"
+		"  c: {needs: [a, b]}\n"
+		"  d: {prompt: hello}\n");
+	const struct task_spec *a = find_task(cf, "a"), *b = find_task(cf, "b");
+	const struct task_spec *c = find_task(cf, "c"), *d = find_task(cf, "d");
+
+	assert_string_equal(a->prompt.s, "Hello ${{ task.name }} ${{ attempt }}\n");
+	assert_int_equal(a->prompt.template->use, TEMPLATE_PROSE);
+	assert_texts(&a->model, "haiku|opus");
+	assert_texts(&a->edits, "src/**/*.ts|!src/x.ts");
+	assert_int_equal(a->retry.times, 2);
+	assert_int_equal(a->retry.delay_ms, 5000);
+	assert_int_equal(a->retry.max_delay_ms, DEFAULT_RETRY_MAX_DELAY_MS);
+	assert_texts(&a->retry.on, "timeout|exit:3|/x+/");
+	assert_int_equal(a->timeout_ms, DEFAULT_TIMEOUT_MS);
+	assert_int_equal(a->idle_timeout_ms, 90000);
+	assert_texts(&a->shell, "/bin/sh|-euc");
+	assert_true(task_given(a, "retry"));
+	assert_false(task_given(a, "timeout"));
+
+	assert_texts(&b->run, "make 12:30|echo $x");
+	assert_int_equal(b->run.v[0].template->use, TEMPLATE_COMMAND);
+	assert_texts(&b->needs, "a");
+	assert_true(task_given(b, "after"));
+	assert_string_equal(b->dir.s, "sub");
+	assert_string_equal(b->save.s, "/tmp/b.txt");
+	assert_pairs(&b->env, "X=1.10");
+	assert_texts(&b->shell, "bash|-c");
+	assert_int_equal(b->timeout_ms, 0);
+	assert_int_equal(b->retry.times, 3);
+	assert_int_equal(b->model.n, 0);
+	assert_int_equal(b->at.line, 9);
+
+	assert_texts(&c->needs, "a|b");
+	assert_texts(&d->model, "sonnet");
+	assert_true(template_is_literal(d->model.v[0].template));
+	assert_null(d->save.s);
+	assert_int_equal(cf->limits.jobs, DEFAULT_JOBS);
+}
+
+static void test_defaults(void **state)
+{
+	const struct claudefile *cf = read_file(*state,
+		"defaults:\n"
+		"  model: haiku\n"
+		"  timeout: 1m\n"
+		"  retry: {times: 2, delay: 5s, on: failed}\n"
+		"  env: {A: d, B: d}\n"
+		"  save: ${{ task.name }}.txt\n"
+		"tasks:\n"
+		"  own: {prompt: x, model: opus, timeout: 2m, retry: 4, env: {B: t, C: t}, save: "
+		"x}\n"
+		"  none: {prompt: x}\n"
+		"  run: {run: x}\n"
+		"  group: {needs: run}\n");
+	const struct task_spec *own = find_task(cf, "own"), *none = find_task(cf, "none");
+	const struct task_spec *run = find_task(cf, "run"), *group = find_task(cf, "group");
+
+	assert_texts(&own->model, "opus");
+	assert_int_equal(own->timeout_ms, 120000);
+	assert_int_equal(own->retry.times, 4);
+	assert_int_equal(own->retry.delay_ms, 5000);
+	assert_texts(&own->retry.on, "failed");
+	assert_pairs(&own->env, "A=d|B=t|C=t");
+	assert_string_equal(own->save.s, "x");
+
+	assert_texts(&none->model, "haiku");
+	assert_int_equal(none->timeout_ms, 60000);
+	assert_int_equal(none->retry.times, 2);
+	assert_true(task_given(none, "retry"));
+	assert_pairs(&none->env, "A=d|B=d");
+	assert_string_equal(none->save.s, "${{ task.name }}.txt");
+
+	assert_int_equal(run->model.n, 0);
+	assert_int_equal(run->timeout_ms, 60000);
+	assert_int_equal(run->retry.times, 0);
+	assert_false(task_given(run, "retry"));
+	assert_pairs(&run->env, "A=d|B=d");
+
+	assert_null(group->save.s);
+	assert_int_equal(group->env.n, 0);
+}
+
+static void test_limits(void **state)
+{
+	struct world *w = *state;
+	const struct claudefile *cf = read_file(w,
+		"limits: {jobs: \"${{ n }}\", timeout: \"${{ n }}m\"}\n"
+		"vars: {n: 3}\n"
+		"tasks: {a: {run: x}}\n");
+	struct limits limits = cf->limits;
+	struct err err;
+
+	assert_pairs(&limits.later, "jobs=${{ n }}|timeout=${{ n }}m");
+	assert_int_equal(limits.jobs, DEFAULT_JOBS);
+	assert_true(limits_set(&limits, "jobs", "3", &err));
+	assert_true(limits_set(&limits, "timeout", "3m", &err));
+	assert_int_equal(limits.jobs, 3);
+	assert_int_equal(limits.timeout_ms, 180000);
+	assert_false(limits_set(&limits, "jobs", "0", &err));
+	assert_string_equal(err.text, "'limits.jobs': must be from 1 to 1000000, not '0'");
+	assert_false(limits_set(&limits, "timeout", "3", &err));
+}
+
+static void test_warnings(void **state)
+{
+	struct world *w = *state;
+	read_file(w, "tasks: {a: {prompt: x, model: claude-sonnet-4-5}}\n");
+	assert_int_equal(w->warnings.n, 1);
+	assert_string_equal(w->warnings.v[0].text,
+		"model 'claude-sonnet-4-5' retires on 2026-11-30: choose another in time");
+	assert_string_equal(w->warnings.label, "warning");
+}
+
+/* A mistake, and where; the cases have the wording of most of them. */
+static void test_mistakes(void **state)
+{
+	static const struct {
+		const char *yaml, *expected;
+	} rows[] = {
+		{ "tasks: {a: {run: x, retry: -1}}",
+			"1:28 'retry' must be a whole number, not '-1'" },
+		{ "tasks: {a: {run: x, retry: 1000001}}",
+			"1:28 'retry' must be from 0 to 1000000, not '1000001'" },
+		{ "limits: {jobs: ${x}}\ntasks: {a: {run: x}}",
+			"1:17 ',' or '}' is missing before this: '{' was opened in line 1, column "
+			"9" },
+		{ "limits: {jobs: '${{ x }}'}\ntasks: {a: {run: x}}",
+			"1:17 unknown name 'x': declare it under 'vars', or write env.NAME for the "
+			"environment" },
+		{ "vars: {x: ''}\ntasks: {a: {run: x, save: '${{ x }}${{ attempt }}'}}",
+			"2:40 'attempt' cannot be used here: only in prompts, system prompts, "
+			"commands "
+			"and env" },
+		{ "vars: {x: '${{ x }}'}\ntasks: {a: {run: x}}",
+			"1:12 var 'x' uses itself: give it a value of its own" },
+		{ "vars: {x: {sh: \"echo ${{ response('a') }}\"}}\ntasks: {a: {run: x}}",
+			"1:22 response() is known only in tasks: 'sh' is read before any of them "
+			"runs" },
+		{ "tasks: {a: {run: x, outputs: '{.git,b}/x'}}",
+			"1:30 '{.git,b}/x' lies in .git, where no task may write: choose another "
+			"place "
+			"for 'outputs'" },
+		{ "tasks: {a: {run: x, save: sub/}}",
+			"1:27 'sub/' is a folder: name a file in it" },
+		{ "tasks: {a: {run: x, dir: x/../..}}",
+			"1:26 'x/../..' leads out of the folder of the Claudefile, and 'dir' must "
+			"stay "
+			"in it" },
+		{ "models: {a b: haiku}\ntasks: {a: {run: x}}",
+			"1:10 'a b' cannot be an alias: use letters, digits, '_', '.' and '-', "
+			"with a "
+			"letter or '_' first" },
+		{ "shell: ' '\ntasks: {a: {run: x}}",
+			"1:8 'shell' is empty: give it a value, or remove the key" },
+		{ "tasks: {a: {run: x, retry: {on: [unheard, //]}}}",
+			"1:34 unknown class 'unheard' in 'on': write a class such as timeout, "
+			"exit:N or "
+			"/regex/" },
+	};
+	struct world *w = *state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str got = STR_INIT;
+		clear(w);
+		assert_null(claudefile_read(&w->a, "Claudefile", rows[i].yaml, strlen(rows[i].yaml),
+			&w->mistakes, &w->warnings));
+		assert_true(w->mistakes.n > 0);
+		str_addf(&got, "%u:%u %s", w->mistakes.v[0].at.line, w->mistakes.v[0].at.col,
+			w->mistakes.v[0].text);
+		assert_string_equal(got.s, rows[i].expected);
+		str_release(&got);
+	}
+}
+
+static void test_schema(void **state)
+{
+	size_t n;
+	const struct schema_key *keys = schema_keys(&n);
+	struct given given = { 0 };
+	(void)state;
+
+	for (size_t i = 0; i < n; i++) {
+		assert_ptr_equal(schema_find(keys[i].name, keys[i].where), &keys[i]);
+		assert_true(keys[i].help && keys[i].help[0]);
+		assert_int_equal(keys[i].where == WHERE_TASK, keys[i].kinds != 0);
+		assert_true(!keys[i].built || keys[i].type != TYPE_ANY);
+		assert_false(given_has(&given, &keys[i]));
+		given_set(&given, &keys[i]);
+		assert_true(given_has(&given, &keys[i]));
+	}
+	assert_null(schema_find("prompt", WHERE_TOP));
+}
+
+static void touch(const char *path)
+{
+	struct err err;
+	assert_true(file_write_private(path, "", 0, &err));
+}
+
+static void assert_found(const char *folder, const char *expected)
+{
+	struct err err = { "" };
+	char *path = claudefile_find(folder, &err);
+	if (expected)
+		assert_string_equal(path, expected);
+	else
+		assert_null(path);
+	assert_int_equal(path == NULL, err.text[0] != '\0');
+	free(path);
+}
+
+static void test_find(void **state)
+{
+	char root[] = "/tmp/t_claudefile.XXXXXX", *before = getcwd(NULL, 0);
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(chdir(root), 0);
+	mkdir("repo", 0700);
+	mkdir("repo/a", 0700);
+	mkdir("repo/a/b", 0700);
+	touch("Claudefile");
+	assert_found(".", "Claudefile");
+	assert_found("repo/a/b", NULL);
+	mkdir("repo/.git", 0700);
+	assert_found("repo/a/b", NULL);
+	touch("repo/Claudefile.yml");
+	assert_found("repo/a/b", "repo/a/b/../../Claudefile.yml");
+	touch("repo/Claudefile.yaml");
+	assert_found("repo/a/", "repo/a/../Claudefile.yaml");
+	mkdir("repo/a/Claudefile", 0700);
+	assert_found("repo/a", "repo/a/../Claudefile.yaml");
+	assert_int_equal(chdir("repo/a/b"), 0);
+	assert_found(".", "../../Claudefile.yaml");
+	assert_found("missing", NULL);
+	assert_int_equal(chdir(before), 0);
+	file_remove_tree(root);
+	free(before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_task, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
+		cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_find),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,338 @@
+#include "run/limits.h"
+
+#include "base/str.h"
+#include "run/rank.h"
+#include "run/ready.h"
+#include "run/retry.h"
+
+#include "graph/build.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT(table) (sizeof(table) / sizeof(*(table)))
+
+static void knows_models(void **state)
+{
+	struct run_limits l;
+
+	(void)state;
+	limits_init(&l, 3, 0);
+	assert_int_equal(limits_model(&l, NULL, 0), 0);
+	assert_int_equal(limits_model(&l, "m", 2), 1);
+	assert_int_equal(limits_model(&l, "n", 0), 2);
+	assert_int_equal(limits_model(&l, "m", 9), 1);
+	assert_int_equal(l.models.v[1].max, 2);
+	assert_int_equal(limits_model(&l, NULL, 0), 0);
+	limits_release(&l);
+}
+
+/* What is done in turn, and what the limits say after it. */
+static void says_when(void **state)
+{
+	enum { NOW = 1000, NEVER = -1 };
+	static const struct step {
+		char what; /* take, give, hold */
+		size_t model;
+		int64_t arg;      /* take: the slot that must come; give: the slot; hold: until */
+		int64_t when[3]; /* by model: none, m (2 at once), n */
+	} steps[] = {
+		{ 't', 1, 0, { NOW, NOW + 30, NOW + 30 } },
+		{ 't', 0, 1, { NOW, NOW + 30, NOW + 30 } },
+		{ 't', 1, 2, { NOW, NEVER, NOW + 30 } },
+		{ 'h', 2, NOW + 80, { NOW, NEVER, NOW + 80 } },
+		{ 't', 0, 3, { NEVER, NEVER, NEVER } },
+		{ 'g', 1, 0, { NOW, NOW + 30, NOW + 80 } },
+		{ 't', 0, 0, { NEVER, NEVER, NEVER } },
+		{ 'g', 0, 3, { NOW, NOW + 30, NOW + 80 } },
+		{ 'g', 0, 1, { NOW, NOW + 30, NOW + 80 } },
+		{ 'h', 2, NOW + 40, { NOW, NOW + 30, NOW + 80 } },
+		{ 'h', 1, NOW + 20, { NOW, NOW + 30, NOW + 80 } },
+		{ 't', 0, 1, { NOW, NOW + 30, NOW + 80 } },
+	};
+	struct run_limits l;
+
+	(void)state;
+	limits_init(&l, 4, 30);
+	limits_model(&l, "m", 2);
+	limits_model(&l, "n", 0);
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		const struct step *s = &steps[i];
+		if (s->what == 't')
+			assert_int_equal(limits_take(&l, s->model, NOW), s->arg);
+		else if (s->what == 'g')
+			limits_give(&l, s->model, (unsigned)s->arg);
+		else
+			limits_hold(&l, s->model, s->arg);
+		for (size_t m = 0; m < 3; m++)
+			assert_int_equal(limits_when(&l, m, NOW),
+				s->when[m] == NEVER ? INT64_MAX : s->when[m]);
+	}
+	limits_release(&l);
+}
+
+static void takes_in_order(void **state)
+{
+	static const int64_t rank[] = { 5, 9, 9, 1, 7, 5 };
+	static const uint32_t expected[] = { 1, 2, 4, 0, 5, 3 };
+	struct run_limits l;
+	struct ready r;
+	uint32_t task;
+	size_t model;
+	int64_t when;
+
+	(void)state;
+	limits_init(&l, 1, 0);
+	limits_model(&l, "m", 0);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		ready_init(&r, rank);
+		for (uint32_t i = 0; i < 6; i++)
+			ready_add(&r, turn ? 5 - i : i, i % 2);
+		for (size_t i = 0; i < 6; i++) {
+			assert_int_equal(r.n, 6 - i);
+			assert_true(ready_take(&r, &l, 0, &task, &model, &when));
+			assert_int_equal(task, expected[i]);
+			assert_int_equal(model, (turn ? 5 - task : task) % 2);
+		}
+		assert_false(ready_take(&r, &l, 0, &task, &model, &when));
+		assert_true(when == INT64_MAX);
+		ready_release(&r);
+	}
+	limits_release(&l);
+}
+
+static void passes_by_what_must_wait(void **state)
+{
+	static const int64_t rank[] = { 9, 8, 1 };
+	struct run_limits l;
+	struct ready r;
+	uint32_t task;
+	size_t model;
+	int64_t when;
+
+	(void)state;
+	limits_init(&l, 4, 0);
+	limits_model(&l, "m", 1);
+	limits_model(&l, "n", 0);
+	limits_take(&l, 1, 0);
+	limits_hold(&l, 2, 50);
+	ready_init(&r, rank);
+	for (uint32_t i = 0; i < 3; i++)
+		ready_add(&r, i, (i + 1) % 3);
+	assert_true(ready_take(&r, &l, 10, &task, &model, &when));
+	assert_int_equal(task, 2);
+	assert_false(ready_take(&r, &l, 10, &task, &model, &when));
+	assert_int_equal(when, 50);
+	assert_true(ready_take(&r, &l, 50, &task, &model, &when));
+	assert_int_equal(task, 1);
+	assert_false(ready_take(&r, &l, 50, &task, &model, &when));
+	assert_true(when == INT64_MAX);
+	ready_release(&r);
+	limits_release(&l);
+}
+
+/* Many tasks in an order of no meaning come out in order. */
+static void sorts_many(void **state)
+{
+	enum { MANY = 5000 };
+	int64_t *rank = mem_alloc(MANY * sizeof(*rank));
+	struct run_limits l;
+	struct ready r;
+	uint32_t task, last = 0;
+	size_t model;
+	int64_t when;
+
+	(void)state;
+	limits_init(&l, 1, 0);
+	ready_init(&r, rank);
+	for (uint32_t i = 0; i < MANY; i++)
+		rank[i] = i * 7919u % 97;
+	for (uint32_t i = 0; i < MANY; i++)
+		ready_add(&r, (uint32_t)((uint64_t)i * 3571 % MANY), 0);
+	for (size_t i = 0; ready_take(&r, &l, 0, &task, &model, &when); i++) {
+		if (i)
+			assert_true(rank[last] > rank[task] ||
+				(rank[last] == rank[task] && last < task));
+		last = task;
+	}
+	assert_int_equal(r.n, 0);
+	ready_release(&r);
+	limits_release(&l);
+	free(rank);
+}
+
+static void ranks(void **state)
+{
+	/* 0 ← 1 ← 3, 0 ← 2 ← 3, 4 alone, 5 unwanted behind 0, 6 a group behind 2 */
+	static const uint32_t edges[][2] = { { 1, 0 }, { 2, 0 }, { 3, 1 }, { 3, 2 }, { 3, 2 },
+		{ 5, 0 }, { 6, 2 } };
+	static const int64_t expected[7] = { 10, 0, 50, 7, 0, 90000, 40 };
+	struct task_spec specs[7] = { 0 };
+	struct task tasks[7] = { 0 };
+	struct claudefile file = { .file = "Claudefile" };
+	struct graph g;
+
+	(void)state;
+	graph_init(&g, &file, "/r", "/r");
+	g.tasks = mem_alloc(sizeof(tasks));
+	g.n = 7;
+	for (size_t i = 0; i < 7; i++) {
+		specs[i].timeout_ms = i == 4 ? 0 : 2000;
+		specs[i].prompt.s = i == 6 ? NULL : "do";
+		g.tasks[i] = (struct task){ .spec = &specs[i], .wanted = i != 5 };
+	}
+	for (size_t i = 0; i < COUNT(edges); i++)
+		graph_add_edge(&g, edges[i][0], edges[i][1], EDGE_NEEDS, (struct place){ 0 });
+	int64_t *r = rank_tasks(&g, expected);
+	assert_int_equal(r[3], 7);
+	assert_int_equal(r[1], 200 + 7);
+	assert_int_equal(r[2], 50 + 7);
+	assert_int_equal(r[0], 10 + 207);
+	assert_int_equal(r[4], 60000);
+	assert_int_equal(r[6], 0);
+	free(r);
+	r = rank_tasks(&g, NULL);
+	assert_int_equal(r[0], 600);
+	free(r);
+	graph_release(&g);
+}
+
+/* Every class, as the table of outcomes in the manual has it. */
+static void tries_by_class(void **state)
+{
+	enum kind { NEVER, RETRY, WAIT, LOST, MODEL, ASKED };
+	static const struct {
+		const char *name;
+		enum kind kind;
+	} rows[] = { { "failed", RETRY }, { "check", RETRY }, { "expect", RETRY },
+		{ "outputs", RETRY }, { "schema", RETRY }, { "empty", RETRY }, { "timeout", RETRY },
+		{ "idle", RETRY }, { "killed", RETRY }, { "rate_limit", WAIT },
+		{ "overloaded", WAIT }, { "network", WAIT }, { "server", WAIT }, { "lost", LOST },
+		{ "refused", MODEL }, { "max_tokens", MODEL }, { "denied", ASKED },
+		{ "max_turns", ASKED }, { "modified", ASKED }, { "conflict", ASKED },
+		{ "spawn", ASKED }, { "stopped", ASKED }, { "auth", NEVER }, { "billing", NEVER },
+		{ "invalid", NEVER }, { "budget", NEVER } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		enum kind kind = rows[i].kind;
+		struct result r = { .outcome = outcome_find(rows[i].name) };
+		const char *models[] = { "m", "n" };
+		struct text on = { .s = rows[i].name };
+		struct task_spec spec = { .retry = { .times = 1, .delay_ms = 5, .max_delay_ms = 9 } };
+		struct task t = { .spec = &spec };
+		struct retry_state s = { 0 };
+
+		assert_int_not_equal(r.outcome, OUTCOME_NONE);
+		assert_int_equal(retry_decide(&t, &r, &s, 99999, 7).again,
+			kind == RETRY || kind == WAIT || kind == LOST);
+		assert_int_equal(s.counted, kind == RETRY);
+		r.content = true;
+		s = (struct retry_state){ 0 };
+		assert_int_equal(retry_decide(&t, &r, &s, 0, 7).again,
+			kind == RETRY || kind == WAIT || kind == LOST);
+		assert_int_equal(s.counted, kind == RETRY || kind == WAIT);
+		s = (struct retry_state){ 0 };
+		spec.retry.on = (struct texts){ &on, 1 };
+		assert_int_equal(retry_decide(&t, &r, &s, 0, 7).again, kind != NEVER);
+		s = (struct retry_state){ 0 };
+		spec.retry = (struct retry){ 0 };
+		t.models.v = models;
+		t.models.n = 2;
+		assert_int_equal(retry_decide(&t, &r, &s, 0, 7).again,
+			kind == RETRY || kind == WAIT || kind == LOST || kind == MODEL);
+	}
+}
+
+static void waits_with_jitter(void **state)
+{
+	static const uint32_t randoms[] = { 0, 1, 999, 1000, 123456789, UINT32_MAX };
+	static const int64_t tops[] = { 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000 };
+	struct task_spec spec = { 0 };
+	struct task t = { .spec = &spec };
+	struct result r = { .outcome = OUTCOME_RATE_LIMIT };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(randoms); i++) {
+		struct retry_state s = { 0 };
+		int64_t sum = 0;
+		for (size_t k = 0; k < COUNT(tops); k++) {
+			struct retry_decision d = retry_decide(&t, &r, &s, INT64_MAX, randoms[i]);
+			assert_true(d.again && d.hold_model);
+			assert_in_range(d.delay_ms, 1, tops[k]);
+			sum += d.delay_ms;
+		}
+		assert_int_equal(s.waited_ms, sum);
+	}
+}
+
+static void bears_odd_numbers(void **state)
+{
+	static const struct {
+		struct retry retry;
+		unsigned counted;
+		int64_t retry_after, waited, wait_max;
+		enum outcome outcome;
+		bool again;
+		int64_t delay;
+	} rows[] = {
+		{ { .times = INT64_MAX }, 4000000000u, 0, 0, 0, OUTCOME_FAILED, true, 0 },
+		{ { .times = 4294967296 }, 0, 0, 0, 0, OUTCOME_FAILED, true, 0 },
+		{ { .times = 200, .delay_ms = 1, .max_delay_ms = INT64_MAX }, 100, 0, 0, 0,
+			OUTCOME_FAILED, true, INT64_MAX },
+		{ { 0 }, 0, INT64_MAX, 5, INT64_MAX, OUTCOME_RATE_LIMIT, false, 0 },
+		{ { 0 }, 0, INT64_MAX, 0, INT64_MAX, OUTCOME_RATE_LIMIT, true, INT64_MAX },
+		{ { 0 }, 0, 10, 90, 100, OUTCOME_RATE_LIMIT, true, 10 },
+		{ { 0 }, 0, 11, 90, 100, OUTCOME_RATE_LIMIT, false, 0 },
+		{ { 0 }, 0, -5, 0, 0, OUTCOME_RATE_LIMIT, false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct task_spec spec = { .retry = rows[i].retry };
+		struct task t = { .spec = &spec };
+		struct retry_state s = { .counted = rows[i].counted,
+			.waited_ms = rows[i].waited };
+		struct result r = { .outcome = rows[i].outcome,
+			.retry_after_ms = rows[i].retry_after };
+		struct retry_decision d = retry_decide(&t, &r, &s, rows[i].wait_max, 3);
+		assert_int_equal(d.again, rows[i].again);
+		assert_true(d.delay_ms == rows[i].delay);
+	}
+}
+
+static void outcomes_have_names(void **state)
+{
+	(void)state;
+	for (int i = 0; i < OUTCOME_COUNT; i++) {
+		const struct outcome_class *c = outcome_class((enum outcome)i);
+		assert_non_null(c->name);
+		assert_non_null(c->meaning);
+		assert_int_equal(outcome_find(c->name), i);
+		assert_int_equal(c->success, i == OUTCOME_OK);
+	}
+	assert_int_equal(outcome_find(""), OUTCOME_NONE);
+	assert_int_equal(outcome_find("okay"), OUTCOME_NONE);
+	assert_ptr_equal(outcome_class((enum outcome)999), outcome_class(OUTCOME_NONE));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_models),
+		cmocka_unit_test(says_when),
+		cmocka_unit_test(takes_in_order),
+		cmocka_unit_test(passes_by_what_must_wait),
+		cmocka_unit_test(sorts_many),
+		cmocka_unit_test(ranks),
+		cmocka_unit_test(tries_by_class),
+		cmocka_unit_test(waits_with_jitter),
+		cmocka_unit_test(bears_odd_numbers),
+		cmocka_unit_test(outcomes_have_names),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/*
+ * A made-up world for the scheduler: tasks with a scripted fate, runners and a journal that do
+ * nothing but tell how it went, a clock that jumps to the next event. While it runs it watches
+ * that no rule is broken: places, models, order, overlapping writers.
+ */
+#ifndef TESTS_WORLD_H
+#define TESTS_WORLD_H
+
+#include "base/str.h"
+#include "run/scheduler.h"
+
+/*
+ * ends: how its attempts end, one word each, the last one again and again. A class name, then
+ * "!": after content, "/": its output matches, "+N": the service says to wait N ms, "=N": exit
+ * code. "" is "ok".
+ */
+struct fate {
+	const char *name;
+	const char *needs, *after, *overlaps; /* names, with spaces between */
+	const char *ends;
+	const char *models; /* ids, with spaces between; NULL: a command. "group": a group */
+	int64_t ms;         /* of its main step; 0: ends within its start */
+	int64_t look_ms;
+	unsigned retry;
+	int64_t delay, max_delay; /* 0: 2000 and 60000 */
+	const char *on;
+	const char *stopped; /* how its main step ends when it is cancelled; NULL: interrupted */
+	bool unwanted;
+	int64_t expected; /* ms */
+};
+
+struct pending {
+	struct attempt *a;
+	struct runner_events events;
+	int64_t due;
+	bool cancelled;
+};
+
+struct journal_call {
+	struct attempt *a;
+	journal_cb cb;
+	void *ctx;
+};
+
+struct signal_at {
+	int64_t ms;
+	int signal;
+};
+
+struct world {
+	struct arena arena;
+	struct claudefile file;
+	struct graph g;
+	const struct fate **fates; /* by task */
+	int64_t *expected;
+	struct run_options options;
+	struct runners runners;
+	struct journal journal;
+	struct status status;
+	struct clock clock;
+	struct scheduler *s;
+	int64_t now;
+	VEC(struct pending) pending;
+	VEC(struct journal_call) calls;
+	struct signal_at signals[3]; /* by time; ms 0: no more */
+	size_t nsignals;
+	int64_t slow_steps;      /* ms that every step of the file runner takes */
+	bool forget_intents;     /* the journal can't keep them */
+	uint64_t forget_results; /* from this id on; 0: never */
+	/* what happened */
+	struct str starts; /* "a b@10": first the name, then the time where it is not 0 */
+	struct str notes;  /* results in the order in which they were kept */
+	unsigned *attempts;
+	bool *on; /* by task: holds a place */
+	unsigned used, *slots;
+	size_t turns, calls_made, looks, asks, most_used; /* looks: at the clock */
+	bool stopping; /* a final failure was seen and the run does not keep going */
+};
+
+void world_init(struct world *w, const struct fate *fates, size_t n);
+void world_release(struct world *w);
+
+/* A limit of tasks at once for a model. */
+void world_limit(struct world *w, const char *model, int64_t jobs);
+
+/* Runs to the end; the exit code. Fails the test when nothing more will happen before it. */
+int world_run(struct world *w);
+int world_go_on(struct world *w); /* the same with a scheduler that is there */
+
+/* "a=ok b=failed c=-": class of each wanted task; "-": never started. */
+const char *world_outcomes(struct world *w);
+
+/* Is this attempt's end the task's last, by the slow and obvious reading of the rules? */
+bool fate_is_final(const struct fate *f, unsigned number);
+enum outcome fate_outcome(const struct fate *f, unsigned number);
+
+#endif
