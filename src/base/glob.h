@@ -1,7 +1,7 @@
 /*
- * Patterns of file paths, as a Claudefile writes them: '*' and '?' stop at '/', '**' as a whole
- * part crosses it, {a,b}, [a-z], '\' quotes the next character. Paths are relative to the
- * project root and normal (base/path.h).
+ * Patterns of file paths, as a Claudefile writes them: '*' stops at '/', '**' as a whole part
+ * crosses it, {a,b}; '\' quotes the next character. Nothing else is special: app/[slug]/page.tsx
+ * is a name. Paths are relative to the project root and normal (base/path.h).
  */
 #ifndef BASE_GLOB_H
 #define BASE_GLOB_H
@@ -38,7 +38,7 @@ char *glob_fixed_prefix(struct arena *a, const char *pattern);
  * are passed over. More than GLOB_FILES_MAX entries looked at is an error.
  */
 enum { GLOB_FILES_MAX = 4 << 20 };
-bool glob_files(struct arena *a, const char *root, const char *pattern, struct strs *out,
-	struct err *err);
+bool glob_files(
+	struct arena *a, const char *root, const char *pattern, struct strs *out, struct err *err);
 
 #endif

@@ -2,111 +2,21 @@
 
 #include "base/vec.h"
 
-#include <stdint.h>
 #include <string.h>
 
-/* One step of a pattern. Bytes that are not UTF-8 are characters of their own, past Unicode. */
+/* One step of a pattern: a star, or a byte. */
 struct token {
-	enum { TOKEN_CHAR, TOKEN_ANY, TOKEN_STAR, TOKEN_SET } kind;
-	uint32_t c;
-	const char *set, *set_end; /* between the brackets */
+	bool star;
+	char c;
 };
-
-enum { NOT_UTF8 = 0x110000 };
-
-static int continuation_bytes(unsigned char first)
-{
-	if (first >= 0xC2 && first < 0xE0)
-		return 1;
-	if (first >= 0xE0 && first < 0xF0)
-		return 2;
-	return first >= 0xF0 && first < 0xF5 ? 3 : 0;
-}
-
-static uint32_t next_char(const char **p, const char *end)
-{
-	unsigned char first = (unsigned char)*(*p)++;
-	int more = continuation_bytes(first);
-	uint32_t c = first & (0x3F >> more);
-
-	if (first < 0x80)
-		return first;
-	if (!more || end - *p < more)
-		return NOT_UTF8 + first;
-	for (int i = 0; i < more; i++) {
-		if (((unsigned char)(*p)[i] & 0xC0) != 0x80)
-			return NOT_UTF8 + first;
-		c = c << 6 | ((unsigned char)(*p)[i] & 0x3F);
-	}
-	*p += more;
-	return c;
-}
-
-/* The bracket that closes the set whose inside starts at p, or NULL: then '[' is literal. */
-static const char *set_close(const char *p, const char *end)
-{
-	if (p < end && (*p == '!' || *p == '^'))
-		p++;
-	if (p < end && *p == ']')
-		p++;
-	for (; p < end; p++) {
-		if (*p == ']')
-			return p;
-		if (*p == '\\' && p + 1 < end)
-			p++;
-	}
-	return NULL;
-}
-
-static uint32_t next_quoted(const char **p, const char *end)
-{
-	if (**p == '\\' && *p + 1 < end)
-		(*p)++;
-	return next_char(p, end);
-}
 
 static struct token next_token(const char **p, const char *end)
 {
-	const char *close;
-	switch (**p) {
-	case '*':
+	if (**p == '*')
+		return (*p)++, (struct token){ .star = true };
+	if (**p == '\\' && *p + 1 < end)
 		(*p)++;
-		return (struct token){ .kind = TOKEN_STAR };
-	case '?':
-		(*p)++;
-		return (struct token){ .kind = TOKEN_ANY };
-	case '[':
-		close = set_close(*p + 1, end);
-		if (close) {
-			struct token t = { .kind = TOKEN_SET, .set = *p + 1, .set_end = close };
-			*p = close + 1;
-			return t;
-		}
-	}
-	return (struct token){ .kind = TOKEN_CHAR, .c = next_quoted(p, end) };
-}
-
-static bool set_has(const struct token *t, uint32_t c)
-{
-	const char *p = t->set;
-	bool is_negated = *p == '!' || *p == '^', found = false;
-
-	for (p += is_negated; p < t->set_end;) {
-		uint32_t from = next_quoted(&p, t->set_end), to = from;
-		if (p + 1 < t->set_end && *p == '-') {
-			p++;
-			to = next_quoted(&p, t->set_end);
-		}
-		found |= from <= c && c <= to;
-	}
-	return found != is_negated;
-}
-
-static bool token_has(const struct token *t, uint32_t c)
-{
-	if (t->kind == TOKEN_CHAR)
-		return t->c == c;
-	return t->kind == TOKEN_ANY || set_has(t, c);
+	return (struct token){ .c = *(*p)++ };
 }
 
 /* Only the last star is ever tried again, which is enough and never explodes. */
@@ -116,24 +26,23 @@ static bool match(const char *p, const char *pend, const char *s, const char *en
 
 	while (s < end || p < pend) {
 		if (p < pend) {
-			const char *after = p, *rest = s;
+			const char *after = p;
 			struct token t = next_token(&after, pend);
-			if (t.kind == TOKEN_STAR) {
+			if (t.star) {
 				star = p = after;
 				star_s = s;
 				continue;
 			}
-			if (s < end && token_has(&t, next_char(&rest, end))) {
+			if (s < end && t.c == *s) {
 				p = after;
-				s = rest;
+				s++;
 				continue;
 			}
 		}
 		if (!star || star_s >= end)
 			return false;
-		next_char(&star_s, end);
 		p = star;
-		s = star_s;
+		s = ++star_s;
 	}
 	return true;
 }
@@ -172,7 +81,7 @@ static struct glob_part make_part(const char *s, size_t len)
 	while (p < part.end) {
 		bool is_first = p == s;
 		struct token t = next_token(&p, part.end);
-		if (t.kind != TOKEN_CHAR)
+		if (t.star)
 			part.is_literal = false;
 		else if (is_first && t.c == '.')
 			part.has_dot = true;
@@ -208,13 +117,6 @@ void glob_split(const char *pattern, struct glob_parts *out)
 		vec_push(out, make_part("*", 1));
 }
 
-static bool sets_meet(const struct token *a, const struct token *b)
-{
-	if (a->kind == TOKEN_CHAR)
-		return token_has(b, a->c);
-	return b->kind != TOKEN_CHAR || token_has(a, b->c);
-}
-
 struct tokens {
 	struct token *v;
 	size_t n, cap;
@@ -228,7 +130,7 @@ static void read_tokens(const struct glob_part *part, struct tokens *out)
 
 static bool is_star(const struct tokens *t, size_t i)
 {
-	return i < t->n && t->v[i].kind == TOKEN_STAR;
+	return i < t->n && t->v[i].star;
 }
 
 /*
@@ -248,7 +150,7 @@ static void overlap_step(const struct tokens *a, size_t i, const struct tokens *
 		if (star)
 			row[j + 1] = true;
 		else
-			next = sets_meet(&a->v[i], &b->v[j]);
+			next = a->v[i].c == b->v[j].c;
 	}
 }
 

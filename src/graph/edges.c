@@ -29,7 +29,8 @@ static void add_named(struct graph *g, uint32_t i, const struct texts *names, en
 static void add_response(struct graph *g, uint32_t i, const struct template_expr *e)
 {
 	uint32_t other;
-	if (e->function != FUNCTION_RESPONSE || !graph_find(g, e->args[0].v[0].text, &other))
+	if (e->function != FUNCTION_RESPONSE || e->args[0].n != 1 || e->args[0].v[0].is_name ||
+		!graph_find(g, e->args[0].v[0].text, &other))
 		return;
 	g->tasks[other].answer_used = true;
 	graph_add_edge(g, i, other, EDGE_NEEDS, e->at);
@@ -171,7 +172,7 @@ static void read_inputs(struct reader *r)
 	const struct task *t = &r->g->tasks[r->task];
 	for (size_t k = 0; k < t->inputs.n; k++) {
 		const char *input = t->inputs.v[k];
-		r->at = t->spec->inputs.v[k].at;
+		r->at = t->input_places.v[k];
 		if (input[0] == '!')
 			continue;
 		if (glob_is_pattern(input))
@@ -186,8 +187,10 @@ static void read_file_call(struct reader *r, const struct template_expr *e)
 {
 	if (e->function != FUNCTION_FILE || e->args[0].n != 1 || e->args[0].v[0].is_name)
 		return;
+	const char *path = path_normal(&r->g->arena, e->args[0].v[0].text);
+	const char *below = path[0] == '/' ? path_below(r->g->root, path) : NULL;
 	r->at = e->at;
-	read_literal(r, path_normal(&r->g->arena, e->args[0].v[0].text));
+	read_literal(r, below ? below : path);
 }
 
 static void read_prose(struct reader *r)

@@ -21,6 +21,7 @@ void graph_release(struct graph *g)
 	for (size_t i = 0; i < g->n; i++) {
 		struct task *t = &g->tasks[i];
 		vec_release(&t->inputs);
+		vec_release(&t->input_places);
 		vec_release(&t->outputs);
 		vec_release(&t->edits);
 		vec_release(&t->models);
@@ -96,15 +97,15 @@ static bool leads_out(const struct graph *g, const char *path)
 	return out;
 }
 
-static const char *path_of(struct builder *b, const struct text *text, bool written)
+/* text is where it stands, path what is there, without braces. */
+static const char *checked_path(
+	struct builder *b, const struct text *text, const char *path, bool written)
 {
-	const char *s = expanded(b, text);
-	const char *path = s + (s[0] == '!');
 	bool literal = !text->template || template_is_literal(text->template);
 
 	if (!*path) {
 		mistakes_add(b->mistakes, text->at, "this path is empty");
-		return s;
+		return path;
 	}
 	path = path_normal(&b->g->arena, path);
 	if ((path[0] == '/' && !literal) || (path[0] != '/' && leads_out(b->g, path)))
@@ -117,13 +118,35 @@ static const char *path_of(struct builder *b, const struct text *text, bool writ
 	if (written && (check_protected(path) || check_is_claudefile(b->g->file, path)))
 		mistakes_add(
 			b->mistakes, text->at, "no task may write '%s': choose another file", path);
-	return s[0] == '!' ? arena_printf(&b->g->arena, "!%s", path) : path;
+	return path;
 }
 
-static void paths_of(struct builder *b, struct strs *out, const struct texts *in, bool written)
+static const char *path_of(struct builder *b, const struct text *text, bool written)
+{
+	return checked_path(b, text, expanded(b, text), written);
+}
+
+/* A glob as patterns without braces: only so can ".." in it be seen for what it is. */
+static void glob_of(struct builder *b, struct strs *out, const struct text *text, bool written)
+{
+	const char *s = expanded(b, text);
+	bool excluded = s[0] == '!';
+	struct strs all = { 0 };
+	struct err err;
+
+	if (!glob_expand_braces(&b->g->arena, s + excluded, &all, &err))
+		mistakes_add(b->mistakes, text->at, "%s", err.text);
+	for (size_t i = 0; i < all.n; i++) {
+		const char *path = checked_path(b, text, all.v[i], written && !excluded);
+		vec_push(out, excluded ? arena_printf(&b->g->arena, "!%s", path) : path);
+	}
+	vec_release(&all);
+}
+
+static void globs_of(struct builder *b, struct strs *out, const struct texts *in, bool written)
 {
 	for (size_t i = 0; i < in->n; i++)
-		vec_push(out, path_of(b, &in->v[i], written));
+		glob_of(b, out, &in->v[i], written);
 }
 
 static void models_of(struct builder *b)
@@ -139,9 +162,13 @@ static void fill_task(struct builder *b, const struct task_spec *spec)
 {
 	struct task *t = b->task;
 
-	paths_of(b, &t->inputs, &spec->inputs, false);
-	paths_of(b, &t->outputs, &spec->outputs, true);
-	paths_of(b, &t->edits, &spec->edits, true);
+	for (size_t i = 0; i < spec->inputs.n; i++) {
+		glob_of(b, &t->inputs, &spec->inputs.v[i], false);
+		while (t->input_places.n < t->inputs.n)
+			vec_push(&t->input_places, spec->inputs.v[i].at);
+	}
+	globs_of(b, &t->outputs, &spec->outputs, true);
+	globs_of(b, &t->edits, &spec->edits, true);
 	if (spec->save.s)
 		t->save = path_of(b, &spec->save, true);
 	if (spec->dir.s)

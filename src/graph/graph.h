@@ -24,10 +24,16 @@ struct edge {
 	struct place at; /* what in the Claudefile made it */
 };
 
+struct places {
+	struct place *v;
+	size_t n, cap;
+};
+
 struct task {
 	const char *name;
 	const struct task_spec *spec;
-	struct strs inputs, outputs, edits; /* expanded; excludes start with '!' */
+	struct strs inputs, outputs, edits; /* expanded, braces too; excludes start with '!' */
+	struct places input_places;         /* where each of inputs stands */
 	const char *save;                   /* expanded, or NULL */
 	const char *dir;                    /* expanded, or NULL: the root */
 	struct strs models; /* full ids, one for each attempt on; empty where Claude isn't asked */

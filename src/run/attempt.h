@@ -14,7 +14,7 @@ struct attempt_hooks {
 	const struct journal *journal;
 	void *ctx;
 	void (*progress)(void *ctx, struct attempt *a, const struct progress *p);
-	/* The work is over and its places are free; the result is not kept yet. */
+	/* The work is over; the result is not kept yet. */
 	void (*worked)(void *ctx, struct attempt *a);
 	/* The result is kept, or could not be (kept false). The attempt belongs to the callee. */
 	void (*ended)(void *ctx, struct attempt *a, bool kept);

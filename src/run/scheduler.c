@@ -184,10 +184,12 @@ static void on_progress(void *ctx, struct attempt *a, const struct progress *p)
 	tracker_progress(&s->tracker, a, p);
 }
 
+/* A command's place is free at once; a paid attempt's when people have been told. */
 static void on_worked(void *ctx, struct attempt *a)
 {
 	struct scheduler *s = ctx;
-	limits_give(&s->limits, s->tasks[a->task].model, a->slot);
+	if (!task_asks_claude(attempt_task(a)))
+		limits_give(&s->limits, s->tasks[a->task].model, a->slot);
 	s->unsettled += !outcome_class(a->result.outcome)->success;
 }
 
@@ -195,6 +197,8 @@ static void on_ended(void *ctx, struct attempt *a, bool kept)
 {
 	struct scheduler *s = ctx;
 	forget_live(s, a);
+	if (task_asks_claude(attempt_task(a)))
+		limits_give(&s->limits, s->tasks[a->task].model, a->slot);
 	s->unsettled -= !outcome_class(a->result.outcome)->success;
 	if (!kept) {
 		s->lost_memory = true;

@@ -11,27 +11,43 @@
  * stars behind a backslash, a backslash as four; '?' can't be escaped, and stands for any one
  * character. A name with ")," is not expressible: quoted like this, it stays denied.
  */
-static void add_quoted(struct str *rule, const char *literal)
+static void add_quoted(struct str *rule, char c)
 {
-	for (const char *p = literal; *p; p++) {
-		if (*p == '\\')
-			str_add(rule, "\\\\\\");
-		else if (strchr("[]*()", *p))
-			str_addc(rule, '\\');
-		str_addc(rule, *p);
+	if (c == '\\')
+		str_add(rule, "\\\\\\");
+	else if (strchr("[]*()", c))
+		str_addc(rule, '\\');
+	str_addc(rule, c);
+}
+
+static void add_literal(struct str *rule, const char *path)
+{
+	for (; *path; path++)
+		add_quoted(rule, *path);
+}
+
+static void add_pattern(struct str *rule, const char *pattern)
+{
+	for (; *pattern; pattern++) {
+		if (*pattern == '*')
+			str_addc(rule, '*');
+		else if (*pattern == '\\' && pattern[1])
+			add_quoted(rule, *++pattern);
+		else
+			add_quoted(rule, *pattern);
 	}
 }
 
 static void add_rule(struct str *rules, const char *folder, const char *path, bool pattern)
 {
 	str_addf(rules, "%sEdit(/", rules->len ? "," : "");
-	add_quoted(rules, folder);
+	add_literal(rules, folder);
 	if (*path && *folder && !str_ends(folder, "/"))
 		str_addc(rules, '/');
 	if (pattern)
-		str_add(rules, path);
+		add_pattern(rules, path);
 	else
-		add_quoted(rules, path);
+		add_literal(rules, path);
 	str_addc(rules, ')');
 }
 
@@ -75,12 +91,7 @@ static void add_rules(
 {
 	for (size_t i = 0; i < paths->n; i++) {
 		bool excluded = paths->v[i][0] == '!';
-		struct strs alternatives = { 0 };
-		if (!glob_expand_braces(&a->arena, paths->v[i] + excluded, &alternatives, NULL))
-			vec_push(&alternatives, paths->v[i] + excluded);
-		for (size_t k = 0; k < alternatives.n; k++)
-			add_path(a, excluded ? deny : allow, alternatives.v[k]);
-		vec_release(&alternatives);
+		add_path(a, excluded ? deny : allow, paths->v[i] + excluded);
 	}
 }
 

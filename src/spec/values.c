@@ -144,6 +144,8 @@ static void add_dotenv(
 		mistakes_add(mistakes, file->at, "%s", err.text);
 		return;
 	}
+	if (strlen(bytes.s) < bytes.len)
+		mistakes_add(mistakes, file->at, "a NUL byte is in '%s'", file->s);
 	char *next = bytes.s;
 	for (char *line; (line = strsep(&next, "\n")); at.line++)
 		add_dotenv_line(v, at, line, mistakes);

@@ -243,7 +243,7 @@ PY
 	[ "$(awk '$3 !~ /\.git/ && $1 == "f" {print $3}' <<<"$output" | paste -sd ' ')" = "./docs/a.md ./out/answer.md" ]
 	[ "$(stat -c %a out/answer.md out)" = $'644\n755' ]
 	(cd "$TEST_HOME" && listing -not -path './.claude*') | diff - "$BATS_TEST_TMPDIR/home-before"
-	run find "$BATS_TEST_TMPDIR/tmp" -mindepth 1 -not -path '*/claude-*'
+	run find "$BATS_TEST_TMPDIR/tmp" -mindepth 1 -not -path '*/tmp/claude-*' -not -path '*/tmp/cc-*'
 	echo "in TMPDIR: $output"
 	[ -z "$output" ]
 	run find .claudemake '(' -type f -not -perm 600 -o -type d -not -perm 700 ')'

@@ -34,30 +34,23 @@ static void matches(void **state)
 		{ "*", ".a", false },
 		{ ".*", ".a", true },
 		{ "*.c", ".c", false },
-		{ "[.]c", ".c", false },
 		{ "\\.c", ".c", true },
 		{ "a*", "a.c", true },
 		{ "*.c", "x.c", true },
 		{ "*.c", "x.cc", false },
 		{ "*a*b*", "xxaxxbxx", true },
 		{ "*a*b*", "xxbxxaxx", false },
-		{ "?", "a", true },
-		{ "?", "é", true },
-		{ "??", "é", false },
-		{ "?", "\xff", true },
 		{ "a?c", "a/c", false },
-		{ "[a-c]x", "bx", true },
-		{ "[a-c]x", "dx", false },
-		{ "[!a-c]x", "dx", true },
-		{ "[^a-c]x", "ax", false },
-		{ "[]]", "]", true },
-		{ "[a-]", "-", true },
-		{ "[\\]]", "]", true },
-		{ "[à-ü]", "é", true },
 		{ "[", "[", true },
+		{ "?", "?", true },
+		{ "?", "a", false },
+		{ "[a-c]x", "bx", false },
+		{ "app/[slug]/x", "app/[slug]/x", true },
+		{ "app/[slug]/x", "app/s/x", false },
+		{ "app/[slug]/*", "app/[slug]/x", true },
+		{ "é*", "éx", true },
 		{ "[a/b]", "[a/b]", true },
 		{ "app/\\[slug\\]/x", "app/[slug]/x", true },
-		{ "app/[slug]/x", "app/s/x", true },
 		{ "\\*", "*", true },
 		{ "\\*", "a", false },
 		{ "a\\/b", "a/b", true },
@@ -105,7 +98,7 @@ static void matches_names(void **state)
 	assert_true(glob_match_name("test*", "test:a/b"));
 	assert_true(glob_match_name("*", ".hidden"));
 	assert_true(glob_match_name("{a,b}:*", "b:x/y"));
-	assert_true(glob_match_name("t?x", "t/x"));
+	assert_false(glob_match_name("t?x", "t/x"));
 	assert_false(glob_match_name("test:*", "test"));
 	assert_false(glob_match_name("", "test"));
 }
@@ -199,7 +192,7 @@ static void handles_texts(void **state)
 	assert_true(glob_is_pattern("a/*.c"));
 	assert_true(glob_is_pattern("**"));
 	assert_true(glob_is_pattern("{a,b}"));
-	assert_true(glob_is_pattern("a/[b]/c"));
+	assert_false(glob_is_pattern("a/[b]/c?"));
 	assert_false(glob_is_pattern("a/b.c"));
 	assert_false(glob_is_pattern("a/\\[b\\]/\\*"));
 	assert_false(glob_is_pattern("a/[b"));
@@ -236,12 +229,9 @@ static void overlaps(void **state)
 		{ "**", "a/.b/c", false },
 		{ "**/.b/*", "a/.b/c", true },
 		{ "*", ".*", false },
-		{ "[a-c]", "[d-f]", true },
-		{ "[a-c]", "d", false },
 		{ "{a,b}/x", "{b,c}/x", true },
 		{ "{a,b}/x", "{c,d}/x", false },
 		{ "a\\*", "ab", false },
-		{ "??", "?", false },
 	};
 
 	(void)state;
@@ -262,8 +252,7 @@ static uint32_t next_random(uint32_t *seed)
 
 static void random_pattern(uint32_t *seed, char *to)
 {
-	static const char *const parts[] = { "a", "b", "*", "?", "**", ".", "/", "/", "[ab]",
-		"[!a]", "/**/", "{a,b*}" };
+	static const char *const parts[] = { "a", "b", "*", "**", ".", "/", "/", "/**/", "{a,b*}" };
 	int n = 1 + (int)(next_random(seed) % 5);
 	*to = '\0';
 	for (int i = 0; i < n; i++)
@@ -301,11 +290,7 @@ static bool oracle_name(const char *p, const char *s)
 		return oracle_name(p + 1, s) || (*s && *s != '/' && oracle_name(p, s + 1));
 	if (!*s || *s == '/')
 		return false;
-	if (str_starts(p, "[ab]"))
-		return (*s == 'a' || *s == 'b') && oracle_name(p + 4, s + 1);
-	if (str_starts(p, "[!a]"))
-		return *s != 'a' && oracle_name(p + 4, s + 1);
-	return (*p == '?' || *p == *s) && oracle_name(p + 1, s + 1);
+	return *p == *s && oracle_name(p + 1, s + 1);
 }
 
 static const char *oracle_rest(const char *s)
@@ -404,13 +389,12 @@ static void finds_files(void **state)
 		{ "src/**", "src/deep/er/z.ts src/x.c src/y.ts" },
 		{ "src/{y.ts,x.c,y.*}", "src/x.c src/y.ts" },
 		{ "app/\\[slug\\]/*", "app/[slug]/p.ts" },
-		{ "app/[slug]/*", "app/s/p.ts" },
+		{ "app/[slug]/*", "app/[slug]/p.ts" },
 		{ "link/*.ts", "" },
 		{ "**/.hidden/*", "src/.hidden/h.ts" },
 		{ ".*/*.ts", "" },
 		{ ".git/*", ".git/config.ts" },
 		{ "**/.git/*", ".git/config.ts src/deep/.git/q.ts" },
-		{ "?/*", "é/ü.ts" },
 		{ "src/deep/../x.c", "src/deep/../x.c" },
 	};
 	struct arena a;

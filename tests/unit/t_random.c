@@ -150,6 +150,7 @@ static void choose_options(struct world *w)
 	w->options.wait_ms = 1000 * 1000;
 	w->options.seed = below(1000);
 	w->slow_steps = chance(80) ? 0 : 1 + below(3);
+	w->cancels_at_once = chance(30);
 	if (chance(50))
 		world_limit(w, "m", 1 + below(2));
 	if (chance(10))

@@ -212,6 +212,8 @@ static void fake_cancel(void *self, struct attempt *a, enum cancel how)
 		int64_t due = how == CANCEL_NOW ? w->now : w->now + 3;
 		p->due = due < p->due ? due : p->due;
 		w->asks++;
+		if (w->cancels_at_once)
+			finish(w, k);
 		return;
 	}
 	fail_msg("a step is cancelled that does not run");

@@ -65,6 +65,7 @@ struct world {
 	struct signal_at signals[3]; /* by time; ms 0: no more */
 	size_t nsignals;
 	int64_t slow_steps;      /* ms that every step of the file runner takes */
+	bool cancels_at_once;    /* a step that is cancelled ends within the call */
 	bool forget_intents;     /* the journal can't keep them */
 	uint64_t forget_results; /* from this id on; 0: never */
 	/* what happened */
