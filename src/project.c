@@ -142,11 +142,7 @@ static bool expand(struct project *p, const struct text *text, struct str *out)
 	struct template_scope scope = { .ctx = &names, .name = values_name, .env = values_env };
 	struct err err;
 
-	if (!text->template || template_is_literal(text->template)) {
-		str_addn(out, text->s, text->len);
-		return true;
-	}
-	if (template_expand(text->template, &scope, out, &err))
+	if (text_expand(text, &scope, out, &err))
 		return true;
 	mistakes_add(&p->mistakes, text->at, "%s", err.text);
 	return false;

@@ -78,9 +78,7 @@ static const char *expanded(struct builder *b, const struct text *text)
 	struct str out = STR_INIT;
 	struct err err;
 
-	if (!text->template)
-		str_addn(&out, text->s, text->len);
-	else if (!template_expand(text->template, &scope, &out, &err))
+	if (!text_expand(text, &scope, &out, &err))
 		mistakes_add(b->mistakes, text->at, "%s", err.text);
 	const char *s = arena_strndup(&b->g->arena, out.s, out.len);
 	str_release(&out);

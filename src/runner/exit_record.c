@@ -43,6 +43,7 @@ static void read_line(
 bool exit_record_read(struct exit_record *e, const char *path, const char *attempt, struct err *err)
 {
 	struct str bytes = STR_INIT;
+	struct exit_record found = { 0 };
 	bool ours = false;
 
 	*e = (struct exit_record){ 0 };
@@ -58,10 +59,11 @@ bool exit_record_read(struct exit_record *e, const char *path, const char *attem
 		if (!value)
 			continue;
 		*value++ = '\0';
-		read_line(e, line, value, &ours, attempt);
+		read_line(&found, line, value, &ours, attempt);
 	}
 	str_release(&bytes);
 	if (!ours)
 		return err_set(err, "'%s' is not of attempt %s", path, attempt);
+	*e = found;
 	return true;
 }

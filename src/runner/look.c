@@ -189,21 +189,12 @@ static bool next_command(
 	return true;
 }
 
-static bool expand(struct look *k, const struct text *text, struct str *out, struct err *err)
-{
-	if (!text->template || template_is_literal(text->template)) {
-		str_addn(out, text->s, text->len);
-		return true;
-	}
-	return template_expand(text->template, &k->scope, out, err);
-}
-
 static const char *expanded(struct look *k, const struct text *text, size_t *len, struct err *err)
 {
 	struct str out = STR_INIT;
 	const char *s = NULL;
 
-	if (expand(k, text, &out, err)) {
+	if (text_expand(text, &k->scope, &out, err)) {
 		s = arena_strndup(&k->a->arena, out.s, out.len);
 		*len = out.len;
 	} else {

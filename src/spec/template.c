@@ -393,3 +393,12 @@ char *template_variable(struct arena *a, const char *name)
 			*c = '_';
 	return variable;
 }
+
+bool text_expand(const struct text *text, const struct template_scope *scope, struct str *out,
+	struct err *err)
+{
+	if (text->template)
+		return template_expand(text->template, scope, out, err);
+	str_addn(out, text->s, text->len);
+	return true;
+}

@@ -129,6 +129,10 @@ enum {
 bool template_expand(const struct template *t, const struct template_scope *scope, struct str *out,
 	struct err *err);
 
+/* A value of a Claudefile, expanded where it has a template. */
+bool text_expand(const struct text *text, const struct template_scope *scope, struct str *out,
+	struct err *err);
+
 /* The texts of a function's arguments, as template_scope.call gets them; in the arena. */
 bool template_args(const struct template_expr *e, const struct template_scope *scope,
 	struct arena *a, const char ***args, struct err *err);

@@ -79,9 +79,7 @@ static const char *expand(struct values *v, const struct text *text, struct mist
 	struct str out = STR_INIT;
 	struct err err;
 
-	if (!text->template)
-		str_addn(&out, text->s, text->len);
-	else if (!template_expand(text->template, &scope, &out, &err))
+	if (!text_expand(text, &scope, &out, &err))
 		mistakes_add(mistakes, text->at, "%s", err.text);
 	const char *s = arena_strndup(&v->arena, out.s, out.len);
 	str_release(&out);
