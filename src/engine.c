@@ -110,7 +110,6 @@ static bool find_programs(struct engine *e, struct err *err)
 		e->context.claude = arena_strdup(a, claude);
 	free(supervise);
 	free(claude);
-	e->context.scrub = programs_sandbox();
 	return e->context.claude != NULL;
 }
 

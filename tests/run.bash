@@ -69,8 +69,10 @@ outcomes() {
 
 # listing [ARG of find...]: all files below the current folder, with mode and sum.
 listing() {
-	find . "$@" -printf '%y %m %p %l\n' | LC_ALL=C sort
-	find . "$@" -type f -exec cksum {} + | LC_ALL=C sort -k 3
+	{
+		find . "$@" -printf '%y %m %p %l\n'
+		find . "$@" -type f -exec cksum {} +
+	} | LC_ALL=C sort
 }
 
 # body N: the N-th request as the stand-in got it.
@@ -104,7 +106,7 @@ allow_bash() {
 	echo '{"permissions": {"allow": ["Bash"]}}' >"$TEST_HOME/.claude/settings.json"
 }
 
-# rules RULE...: a script of them.
+# rules RULE...: a script of them, for standin_start.
 rules() {
 	local IFS=,
 	printf '[%s]' "$*"

@@ -68,11 +68,8 @@ static const char *model_of(const struct scheduler *s, uint32_t i)
 
 static unsigned model_jobs(const struct scheduler *s, const char *id)
 {
-	const struct claudefile *file = s->graph->file;
-	for (size_t i = 0; id && file && i < file->models.n; i++)
-		if (strcmp(claudefile_model_id(file, file->models.v[i].alias), id) == 0)
-			return (unsigned)file->models.v[i].jobs;
-	return 0;
+	const struct model_def *def = claudefile_model_by_id(s->graph->file, id);
+	return def ? (unsigned)def->jobs : 0;
 }
 
 static void make_ready(struct scheduler *s, uint32_t i)

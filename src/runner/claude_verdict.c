@@ -30,14 +30,9 @@ static void fail_with(struct attempt *a, enum outcome outcome, const char *text)
 static const struct price *given_price(const struct claudefile *file, const char *model)
 {
 	const struct schema_key *price = schema_find("price", WHERE_MODEL);
+	const struct model_def *def = claudefile_model_by_id(file, model);
 
-	for (size_t i = 0; i < file->models.n; i++) {
-		const struct model_def *def = &file->models.v[i];
-		const char *builtin = model_alias_id(def->id.s);
-		if (given_has(&def->given, price) && str_eq(builtin ? builtin : def->id.s, model))
-			return &def->price;
-	}
-	return NULL;
+	return def && given_has(&def->given, price) ? &def->price : NULL;
 }
 
 /* Sums of many requests don't tell which of them were long: then the program's word counts. */

@@ -31,11 +31,11 @@ static void read_line(
 	else if (strcmp(key, "reason") == 0)
 		e->reason = reason_of(value);
 	else if (strcmp(key, "rc") == 0)
-		e->code = atoi(value);
+		e->code = (int)strtol(value, NULL, 10);
 	else if (strcmp(key, "signal") == 0)
-		e->signal = atoi(value);
+		e->signal = (int)strtol(value, NULL, 10);
 	else if (strcmp(key, "left") == 0)
-		e->left = atoll(value);
+		e->left = strtoll(value, NULL, 10);
 	else if (strcmp(key, "detail") == 0)
 		snprintf(e->detail, sizeof(e->detail), "%s", value);
 }

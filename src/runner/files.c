@@ -80,10 +80,11 @@ static void verify(struct attempt *a)
 	}
 	if (n > 3)
 		str_addf(&missing, " and %zu more", n - 3);
+	str_addf(&missing, " %s not made", n > 1 ? "were" : "was");
 	if (n && a->result.note)
-		attempt_fail(a, OUTCOME_OUTPUTS, "%s was not made; %s", missing.s, a->result.note);
+		attempt_fail(a, OUTCOME_OUTPUTS, "%s; %s", missing.s, a->result.note);
 	else if (n)
-		attempt_fail(a, OUTCOME_OUTPUTS, "%s was not made", missing.s);
+		attempt_fail(a, OUTCOME_OUTPUTS, "%s", missing.s);
 	str_release(&missing);
 }
 

@@ -276,3 +276,14 @@ const char *claudefile_model_id(const struct claudefile *cf, const char *name)
 	const char *id = def ? def->id.s : name, *builtin = model_alias_id(id);
 	return builtin ? builtin : id;
 }
+
+const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id)
+{
+	for (size_t i = 0; id && i < cf->models.n; i++) {
+		const char *declared = claudefile_model_id(cf, cf->models.v[i].alias);
+		size_t n = strlen(declared);
+		if (strncmp(declared, id, n) == 0 && (!id[n] || strcmp(id + n, "[1m]") == 0))
+			return &cf->models.v[i];
+	}
+	return NULL;
+}

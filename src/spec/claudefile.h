@@ -127,6 +127,10 @@ bool limits_set(struct limits *limits, const char *key, const char *value, struc
 const struct var *claudefile_var(const struct claudefile *cf, const char *name);
 const struct model_def *claudefile_model(const struct claudefile *cf, const char *alias);
 
+/* The first declared model that stands for a full id (with or without "[1m]" behind it), or NULL.
+ */
+const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id);
+
 /* The full model id behind a name of the file: its models, then built-in aliases, then itself. */
 const char *claudefile_model_id(const struct claudefile *cf, const char *name);
 

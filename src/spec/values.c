@@ -20,11 +20,13 @@ static void put(struct value_list *list, struct map *index, const char *name, co
 static void put_env(struct values *v, const char *name, const char *text)
 {
 	put(&v->env, &v->env_index, name, text);
+	v->common[0].n = v->common[1].n = 0;
 }
 
 static void put_var(struct values *v, const char *name, const char *text)
 {
 	put(&v->vars, &v->var_index, name, text);
+	v->common[1].n = 0;
 }
 
 static void add_environ(struct values *v, char *const *environ_)

@@ -96,21 +96,27 @@ teardown() {
 	[ ! -e other.md ]
 }
 
-@test "neither the memory of claude nor the project's own files are within reach" {
+@test "out of reach even under edits: **: what claude remembers, the store, the Claudefile, settings, other folders" {
 	standin_start "$(rules \
 		"$(write_rule m1 "$TEST_HOME/.claude/projects/-x/memory/MEMORY.md")" \
 		"$(write_rule m2 "$TEST_HOME/.claude/CLAUDE.md")" \
-		"$(write_rule m3 "$BATS_TEST_TMPDIR/beside.md")")"
+		"$(write_rule m3 "$BATS_TEST_TMPDIR/beside.md")" \
+		"$(write_rule m4 .claudemake/state.db)" "$(write_rule m5 Claudefile)" "$(write_rule m6 .claude/settings.json)")"
 	claudefile <<-'YAML'
 	tasks:
-	  all: { needs: [memory, instructions, outside] }
+	  all: { needs: [memory, instructions, outside, store, file, settings] }
 	  memory: { prompt: "Remember it [[m1]]", edits: "**" }
 	  instructions: { prompt: "Remember it [[m2]]", edits: "**" }
 	  outside: { prompt: "Write it [[m3]]", edits: "**" }
+	  store: { prompt: "Write it [[m4]]", edits: "**" }
+	  file: { prompt: "Write it [[m5]]", edits: "**" }
+	  settings: { prompt: "Write it [[m6]]", edits: "**" }
 	YAML
+	cp Claudefile "$BATS_TEST_TMPDIR/Claudefile"
 	cm_run 1 -k
-	[ "$(db "select task, outcome from attempt order by task" | paste -sd ' ')" = \
-		"instructions|denied memory|denied outside|denied" ]
+	[ "$(outcomes outside)" = denied ]
+	cmp Claudefile "$BATS_TEST_TMPDIR/Claudefile"
+	[ ! -e .claude/settings.json ]
 	[ ! -e "$BATS_TEST_TMPDIR/beside.md" ]
 	run find "$TEST_HOME" -name MEMORY.md -o -name CLAUDE.md
 	[ -z "$output" ]
@@ -239,7 +245,8 @@ PY
 	cm_run 1 -v -k -j4 docs answer fails command
 	printf '%s\n' "$output" "$stderr" >"$BATS_TEST_TMPDIR/said"
 	listing -not -path './.claudemake*' >"$BATS_TEST_TMPDIR/after"
-	run comm -13 "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+	LC_ALL=C run comm -13 "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+	printf 'new: %s\n' "${lines[@]}"
 	[ "$(awk '$3 !~ /\.git/ && $1 == "f" {print $3}' <<<"$output" | paste -sd ' ')" = "./docs/a.md ./out/answer.md" ]
 	[ "$(stat -c %a out/answer.md out)" = $'644\n755' ]
 	(cd "$TEST_HOME" && listing -not -path './.claude*') | diff - "$BATS_TEST_TMPDIR/home-before"

@@ -109,7 +109,7 @@ held_task() {
 	  task: { prompt: "[[m1]]" }
 	YAML
 	cm_start
-	wait_for '[ -e plain.started ]' 30
+	wait_for '[ -e plain.started ]' 10 || { cat "$BATS_TEST_TMPDIR/cm.err" .claudemake/runs/*/1/out; false; }
 	kill -INT "$CM_PID"
 	kill -INT "$CM_PID"
 	wait_for '! kill -0 "$CM_PID" 2>/dev/null' 5

@@ -43,10 +43,9 @@ static void lab_init(struct lab *l, enum kind kind)
 		vec_push(&l->task.outputs, "docs/b.md");
 	if (kind == EDITS)
 		vec_push(&l->task.edits, "src/**");
-	l->graph = (struct graph){ .file = &l->file,
-		.root = "/home/user/project",
-		.tasks = &l->task,
-		.n = 1 };
+	l->graph = (struct graph){
+		.file = &l->file, .root = "/home/user/project", .tasks = &l->task, .n = 1
+	};
 	l->a = (struct attempt){ .graph = &l->graph, .number = 1 };
 	arena_init(&l->a.arena);
 	claude_stream_init(&l->stream, l->graph.root);
@@ -115,15 +114,20 @@ struct row {
 	const char *detail, *note, *file;
 };
 
-#define OLD  .version = "2.1.197"
-#define NEW  .version = "2.1.330"
-#define ONE  .content = true, .in = 100, .out = 20, .usd = 0.0004
-#define TWO  .content = true, .in = 200, .out = 40, .usd = 0.0008
-#define STOP { .reason = EXIT_STOP, .code = 130 }
-#define SIG  { .reason = EXIT_EXIT, .code = -1, .signal = 15 }
+#define OLD .version = "2.1.197"
+#define NEW .version = "2.1.330"
+#define ONE .content = true, .in = 100, .out = 20, .usd = 0.0004
+#define TWO .content = true, .in = 200, .out = 40, .usd = 0.0008
+#define STOP                                                                                       \
+	{                                                                                          \
+		.reason = EXIT_STOP, .code = 130                                                   \
+	}
+#define SIG                                                                                        \
+	{                                                                                          \
+		.reason = EXIT_EXIT, .code = -1, .signal = 15                                      \
+	}
 #define WROTE                                                                                      \
-	.file = "docs/a.md",                                                                       \
-	.note = "denied: Write docs/a.md; 'outputs: docs/a.md' would allow it"
+	.file = "docs/a.md", .note = "denied: Write docs/a.md; 'outputs: docs/a.md' would allow it"
 #define LIMIT "API Error: Request rejected (429) · This request would exceed your "
 #define ENDED "[ede_diagnostic] result_type=user last_content_type=n/a stop_reason=tool_use"
 
@@ -139,7 +143,8 @@ static const struct row rows[] = {
 	{ "denied", TWO, .kind = ANSWER, .answer = "I wrote docs/a.md.", WROTE },
 	{ "denied", TWO, .kind = OUTPUTS, .answer = "I wrote docs/a.md.", WROTE },
 	{ "denied", TWO, .kind = EDITS, .outcome = OUTCOME_DENIED, .answer = "I wrote docs/a.md.",
-		.file = "docs/a.md", .detail = "Write docs/a.md; 'edits: docs/a.md' would allow it" },
+		.file = "docs/a.md",
+		.detail = "Write docs/a.md; 'edits: docs/a.md' would allow it" },
 	{ "400-credit", .outcome = OUTCOME_BILLING, .detail = "Credit balance is too low" },
 	{ "400-invalid", .outcome = OUTCOME_INVALID,
 		.detail = "API Error: 400 messages.0.content: Field required" },
@@ -166,7 +171,8 @@ static const struct row rows[] = {
 	{ "refused-connection", OLD, .outcome = OUTCOME_NETWORK,
 		.detail = "API Error: Unable to connect to API (ConnectionRefused)" },
 	{ "refused-connection", NEW, .outcome = OUTCOME_NETWORK,
-		.detail = "API Error: Connection refused — a firewall or proxy may be blocking it" },
+		.detail =
+			"API Error: Connection refused — a firewall or proxy may be blocking it" },
 	{ "max-tokens", .content = true, .in = 400, .out = 80, .usd = 0.0016,
 		.outcome = OUTCOME_MAX_TOKENS, .detail = "API Error: Claude's response exceeded " },
 	{ "max-turns", ONE, .outcome = OUTCOME_MAX_TURNS,
@@ -181,12 +187,13 @@ static const struct row rows[] = {
 		.detail = "no model was asked: Unknown command: /nonexistent" },
 	{ "slash-unknown", NEW, ONE, .answer = "stand-in answer" },
 
-	{ "sigint-in-bash", ONE, .exit = STOP, .outcome = OUTCOME_INTERRUPTED, .detail = "stopped" },
+	{ "sigint-in-bash", ONE, .exit = STOP, .outcome = OUTCOME_INTERRUPTED,
+		.detail = "stopped" },
 	{ "sigint-in-bash", ONE, .outcome = OUTCOME_FAILED, .detail = ENDED },
 	{ "sigint-in-bash", ONE, .exit = { .reason = EXIT_TIMEOUT }, .outcome = OUTCOME_TIMEOUT,
 		.detail = "ended after 1m30s" },
 	{ "sigint-in-bash", ONE, .exit = { .reason = EXIT_IDLE }, .outcome = OUTCOME_IDLE,
-		.detail = "silent for 5s" },
+		.detail = "silent for 5.0s" },
 	{ "sigint-in-request", .exit = STOP, .outcome = OUTCOME_INTERRUPTED, .detail = "stopped" },
 	{ "sigint-in-request", .exit = SIG, .outcome = OUTCOME_KILLED,
 		.detail = "claude was ended by signal 15 (Terminated" },
@@ -288,17 +295,20 @@ static void knows_every_recorded_stream(void **state)
 #define ASSISTANT(model, block)                                                                    \
 	"{\"type\":\"assistant\",\"message\":{\"id\":\"m\",\"model\":\"" model                     \
 	"\",\"content\":[" block "],\"usage\":{\"input_tokens\":1000}}}\n"
-#define SAID         ASSISTANT("claude-sonnet-5", "{\"type\":\"text\",\"text\":\"hm\"}")
+#define SAID ASSISTANT("claude-sonnet-5", "{\"type\":\"text\",\"text\":\"hm\"}")
 #define FAILED(kind)                                                                               \
-	"{\"type\":\"assistant\",\"error\":\"" kind "\",\"message\":{\"model\":\"<synthetic>\"}}\n"
+	"{\"type\":\"assistant\",\"error\":\"" kind "\",\"message\":{\"model\":\"<synthetic>\"}}"  \
+	"\n"
 #define RETRY "{\"type\":\"system\",\"subtype\":\"api_retry\",\"retry_delay_ms\":1000}\n"
 #define RESULT(more)                                                                               \
 	"{\"is_error\":false,\"subtype\":\"success\",\"num_turns\":1,\"terminal_reason\":"         \
 	"\"completed\",\"result\":\"yes\"" more ",\"type\":\"result\"}\n"
 #define NO(more)                                                                                   \
-	"{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":true,\"result\":\"no\"" more "}\n"
+	"{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":true,\"result\":\"no\"" more    \
+	"}\n"
 #define USAGE(model, fields) ",\"modelUsage\":{\"" model "\":{" fields "}}"
-#define DENIED(input)        ",\"permission_denials\":[{\"tool_name\":\"Write\",\"tool_input\":{" input "}}]"
+#define DENIED(input)                                                                              \
+	",\"permission_denials\":[{\"tool_name\":\"Write\",\"tool_input\":{" input "}}]"
 #define REJECTED(at)                                                                               \
 	"{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"rejected\","             \
 	"\"resetsAt\":" at "}}\n"
@@ -340,11 +350,15 @@ static const struct {
 		.answer = "yes" },
 	{ BYTES("{}\n{\"type\":7}\n{\"type\":\"result \"}\n{\"type\":\"new\"}\n" RESULT("")),
 		.answer = "yes" },
-	{ BYTES("{\"type\":\"assistant\"}\n{\"type\":\"system\"}\n{\"type\":\"rate_limit_event\"}\n"
-		RESULT("")), .answer = "yes" },
-	{ BYTES("{\"type\":\"result\"}\n"), OUTCOME_FAILED, .detail = "it failed" },
-	{ BYTES("{\"type\":\"init\"}\r\n" "{\"type\":\"result\",\"subtype\":\"success\","
-		"\"num_turns\":1,\"result\":\"a\\r\\nb\"}\r\n"), .answer = "a\r\nb" },
+	{ BYTES("{\"type\":\"assistant\"}\n{\"type\":\"system\"}\n{\"type\":\"rate_limit_event\"}"
+		"\n" RESULT("")),
+		.answer = "yes" },
+	{ BYTES("{\"type\":\"result\"}\n"), OUTCOME_FAILED,
+		.detail = "the program ended with a failure" },
+	{ BYTES("{\"type\":\"init\"}\r\n"
+		"{\"type\":\"result\",\"subtype\":\"success\","
+		"\"num_turns\":1,\"result\":\"a\\r\\nb\"}\r\n"),
+		.answer = "a\r\nb" },
 	{ BYTES("{\"a\":\"\0\"}\n\0\0\0\n" RESULT("")), .bad_lines = 2, .answer = "yes" },
 	{ BYTES(RESULT(",\"x\":\"\xf0\x9f\"")), OUTCOME_LOST, 1,
 		.detail = "claude ended with exit code 1 and no result" },
@@ -362,15 +376,17 @@ static const struct {
 	{ BYTES(RESULT(",\"x\":\"\\ud83d\\u0041\\udc00\\ud83d\\ude42\\\\ud83d\"")),
 		.answer = "yes" },
 	{ BYTES("{\"type\":\"result\",\"subtype\":\"success\",\"num_turns\":1,\"result\":\"\\ud83d"
-		"\\\\ \\ud83d\\ude42\"}"), .answer = "\xef\xbf\xbd\\ 🙂" },
+		"\\\\ \\ud83d\\ude42\"}"),
+		.answer = "\xef\xbf\xbd\\ 🙂" },
 	{ BYTES("{\"type\":\"result\",\"subtype\":\"success\",\"num_turns\":1,\"result\":\"\"}"),
 		OUTCOME_EMPTY, .detail = "the answer is empty" },
 	{ BYTES("{\"type\":\"result\",\"subtype\":\"success\",\"num_turns\":1,\"result\":7}"),
 		OUTCOME_EMPTY, .detail = "the answer is empty" },
 	{ BYTES(RESULT(USAGE("claude-sonnet-5", "\"inputTokens\":1e3,\"outputTokens\":99.9"))),
 		.answer = "yes", .in = 1000, .out = 99, .usd = 0.002 + 0.00099 },
-	{ BYTES(RESULT(USAGE("claude-sonnet-5", "\"inputTokens\":-5,\"outputTokens\":-1e300,"
-		"\"cacheCreationInputTokens\":1,\"cacheCreationEphemeral1hInputTokens\":1000"))),
+	{ BYTES(RESULT(USAGE("claude-sonnet-5",
+		  "\"inputTokens\":-5,\"outputTokens\":-1e300,"
+		  "\"cacheCreationInputTokens\":1,\"cacheCreationEphemeral1hInputTokens\":1000"))),
 		.answer = "yes", .in = 1000, .usd = 0.004 },
 	{ BYTES(RESULT(USAGE("claude-sonnet-5", "\"outputTokens\":99999999999999999999999"))),
 		.answer = "yes", .out = 1000000000000000, .usd = 1e10 },
@@ -405,7 +421,7 @@ static const struct {
 		"\"errors\":[\"Reached maximum budget ($0.05)\"]}"),
 		OUTCOME_BUDGET, .detail = "Reached maximum budget ($0.05)" },
 	{ BYTES("{\"type\":\"result\",\"subtype\":\"error_of_tomorrow\",\"is_error\":false}"),
-		OUTCOME_FAILED, .detail = "it failed" },
+		OUTCOME_FAILED, .detail = "the program ended with a failure" },
 };
 
 static void judges_odd_streams(void **state)
@@ -419,8 +435,7 @@ static void judges_odd_streams(void **state)
 			l.exit = odd[i].exit;
 		print(&l, odd[i].bytes, odd[i].len);
 		enum outcome got = verdict(&l, odd[i].errors ? odd[i].errors : "");
-		if (got != odd[i].outcome ||
-			!str_eq(r->detail, odd[i].detail))
+		if (got != odd[i].outcome || !str_eq(r->detail, odd[i].detail))
 			fail_msg("row %zu: %s (%s)", i, outcome_class(got)->name,
 				r->detail ? r->detail : "-");
 		if (odd[i].answer && !str_eq(l.stream.result.answer.s, odd[i].answer))
@@ -529,13 +544,15 @@ static void says_what_goes_on(void **state)
 		bool changed;
 		const char *doing;
 	} shown[] = {
-		{ ASSISTANT("m", "{\"type\":\"text\",\"text\":\"\\n  Now this.\\nAnd that.\"}"), true,
-			"Now this." },
-		{ ASSISTANT("m", "{\"type\":\"tool_use\",\"name\":\"Read\",\"input\":"
-				 "{\"file_path\":\"/home/user/project/src/a.c\"}}"),
+		{ ASSISTANT("m", "{\"type\":\"text\",\"text\":\"\\n  Now this.\\nAnd that.\"}"),
+			true, "Now this." },
+		{ ASSISTANT("m",
+			  "{\"type\":\"tool_use\",\"name\":\"Read\",\"input\":"
+			  "{\"file_path\":\"/home/user/project/src/a.c\"}}"),
 			true, "Read src/a.c" },
-		{ ASSISTANT("m", "{\"type\":\"tool_use\",\"name\":\"Bash\",\"input\":"
-				 "{\"description\":\"d\",\"command\":\"make\\nmake check\"}}"),
+		{ ASSISTANT("m",
+			  "{\"type\":\"tool_use\",\"name\":\"Bash\",\"input\":"
+			  "{\"description\":\"d\",\"command\":\"make\\nmake check\"}}"),
 			true, "Bash make" },
 		{ ASSISTANT("m", "{\"type\":\"tool_use\",\"name\":\"Task\",\"input\":[]}"), true,
 			"Task" },
@@ -569,8 +586,9 @@ static void counts_each_message_once(void **state)
 	lab_init(&l, ANSWER);
 	print(&l, BYTES(SAID SAID));
 	assert_true(fabs(l.stream.cost_usd - 0.002) < 1e-12);
-	print(&l, BYTES("{\"type\":\"assistant\",\"message\":{\"id\":\"n\",\"model\":"
-			"\"claude-sonnet-5\",\"usage\":{\"output_tokens\":100}}}\n"));
+	print(&l,
+		BYTES("{\"type\":\"assistant\",\"message\":{\"id\":\"n\",\"model\":"
+		      "\"claude-sonnet-5\",\"usage\":{\"output_tokens\":100}}}\n"));
 	assert_true(fabs(l.stream.cost_usd - 0.003) < 1e-12);
 	lab_release(&l);
 }
@@ -581,9 +599,10 @@ static void renders(void **state)
 		const char *line, *text;
 	} rendered[] = {
 		{ ASSISTANT("m", "{\"type\":\"text\",\"text\":\"One\\ntwo\"}"), "One\ntwo\n" },
-		{ ASSISTANT("m", "{\"type\":\"text\",\"text\":\"One\\n\"},"
-				 "{\"type\":\"tool_use\",\"name\":\"Write\",\"input\":"
-				 "{\"file_path\":\"/home/user/project/a\\nb\"}}"),
+		{ ASSISTANT("m",
+			  "{\"type\":\"text\",\"text\":\"One\\n\"},"
+			  "{\"type\":\"tool_use\",\"name\":\"Write\",\"input\":"
+			  "{\"file_path\":\"/home/user/project/a\\nb\"}}"),
 			"One\n> Write a\n" },
 		{ ASSISTANT("m", "{\"type\":\"thinking\",\"thinking\":\"hm\"}"), "" },
 		{ ASSISTANT("m", "{\"type\":\"text\",\"text\":\"a\\ud83d\"}"), "a\xef\xbf\xbd\n" },
@@ -607,7 +626,8 @@ static void renders(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(rendered); i++) {
 		struct str out = STR_INIT;
-		claude_render(&out, "/home/user/project", rendered[i].line, strlen(rendered[i].line));
+		claude_render(
+			&out, "/home/user/project", rendered[i].line, strlen(rendered[i].line));
 		if (!str_eq(out.s, rendered[i].text))
 			fail_msg("row %zu: '%s'", i, out.s);
 		str_release(&out);
@@ -624,8 +644,8 @@ static uint64_t random_next(uint64_t *seed)
 static void mutate(struct str *s, uint64_t *seed)
 {
 	static const char *const bits[] = { "{", "}", "[", "]", "\"", "\\", ",", ":", "null", "-1",
-		"1e308", "99999999999999999999", "\\ud800", "\\udc00", "\\u0000", "\xff", "\r", "\n",
-		"true", "{}", "[]", "\"type\":\"result\",", "\"is_error\":true,", "429" };
+		"1e308", "99999999999999999999", "\\ud800", "\\udc00", "\\u0000", "\xff", "\r",
+		"\n", "true", "{}", "[]", "\"type\":\"result\",", "\"is_error\":true,", "429" };
 	size_t at = s->len ? random_next(seed) % s->len : 0;
 	size_t n = random_next(seed) % 24;
 	struct str tail = STR_INIT;
@@ -685,7 +705,8 @@ static void bears_anything(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		char name[128];
-		snprintf(name, sizeof(name), "%s-2.1.%s.jsonl", rows[i].stream, i % 2 ? "197" : "330");
+		snprintf(name, sizeof(name), "%s-2.1.%s.jsonl", rows[i].stream,
+			i % 2 ? "197" : "330");
 		str_init(&streams[i]);
 		read_stream(name, &streams[i]);
 	}

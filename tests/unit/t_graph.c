@@ -83,8 +83,10 @@ static bool has_edge(const struct task *t, const struct edge *e)
 /* "b<a b<c/file": in the order of the tasks. Edges of overlap are "~". */
 static char *edges_text(struct fixture *f)
 {
-	static const char *const kinds[] = { [EDGE_NEEDS] = "<", [EDGE_FILE] = "<file ",
-		[EDGE_AFTER] = "<after ", [EDGE_OVERLAP] = "~" };
+	static const char *const kinds[] = { [EDGE_NEEDS] = "<",
+		[EDGE_FILE] = "<file ",
+		[EDGE_AFTER] = "<after ",
+		[EDGE_OVERLAP] = "~" };
 	struct str s = STR_INIT;
 
 	for (uint32_t i = 0; i < f->g.n; i++) {
@@ -167,10 +169,12 @@ static void has_edges(void **state)
 			"  c: {prompt: \"${{ file('/r/p/docs/a.md') }}\"}\n",
 			"b<file a, c<file a" },
 		{ "absolute paths of the root are its own",
-			"  a: {run: x, outputs: /r/p/docs/a.md}\n  b: {run: x, inputs: docs/a.md}\n",
+			"  a: {run: x, outputs: /r/p/docs/a.md}\n  b: {run: x, inputs: "
+			"docs/a.md}\n",
 			"b<file a" },
 		{ "dots in the way",
-			"  a: {run: x, outputs: docs/./x//a.md}\n  b: {run: x, inputs: docs/y/../x/a.md}\n",
+			"  a: {run: x, outputs: docs/./x//a.md}\n  b: {run: x, inputs: "
+			"docs/y/../x/a.md}\n",
 			"b<file a" },
 		{ "quoted wildcards are a name",
 			"  a: {run: x, outputs: 'app/\\[id\\]/p.ts'}\n"
@@ -182,6 +186,11 @@ static void has_edges(void **state)
 			"  b: {run: x, outputs: app/i/p.md}\n"
 			"  use: {run: x, inputs: 'app/\\[id\\]/p.md'}\n",
 			"use<file a" },
+		{ "braces",
+			"  a: {run: x, outputs: 'gen/{a,b}.c'}\n"
+			"  b: {run: x, inputs: ['{lib,gen}/b.c', gen/c.c]}\n"
+			"  c: {run: x, inputs: ['gen/*.c', '!gen/{a,b}.c']}\n",
+			"b<file a" },
 		{ "dot names only where they are named",
 			"  a: {run: x, outputs: gen/.hidden}\n  b: {run: x, inputs: 'gen/*'}\n"
 			"  c: {run: x, inputs: 'gen/.*'}\n",
@@ -201,50 +210,69 @@ static void orders_writers(void **state)
 		const char *targets; /* names of one letter; NULL: all */
 		struct edge_row row;
 	} rows[] = {
-		{ NULL, { "a chain in declared order",
-			"  a: {run: x, edits: f}\n  b: {run: x, edits: f}\n  c: {run: x, edits: f}\n",
-			"b~a, c~b" } },
-		{ "ac", { "one in the middle that is not in the run",
-			"  a: {run: x, edits: f}\n  b: {run: x, edits: f}\n  c: {run: x, edits: f}\n",
-			"c~a" } },
-		{ NULL, { "what orders them already",
-			"  a: {run: x, edits: f, needs: b}\n  b: {run: x, edits: f}\n"
-			"  c: {run: x, after: a}\n  d: {run: x, edits: f, after: c}\n",
-			"a<b, c<after a, d<after c, d~b, d~a" } },
-		{ NULL, { "a group that names them the other way round",
-			"  g: {needs: [b, a]}\n  a: {run: x, edits: f}\n  b: {run: x, edits: f}\n",
-			"g<b, g<a, b~a" } },
-		{ NULL, { "what the first one needs is declared last",
-			"  a: {run: x, edits: f, needs: c}\n  b: {run: x, edits: f}\n  c: {run: x}\n",
-			"a<c, b~a" } },
-		{ NULL, { "what needs the second one is declared first",
-			"  r: {run: x, needs: b}\n  a: {run: x, edits: f}\n  b: {run: x, edits: f}\n",
-			"r<b, b~a" } },
-		{ NULL, { "three, of which the second needs the third",
-			"  a: {run: x, edits: f}\n  b: {run: x, edits: f, needs: c}\n"
-			"  c: {run: x, edits: f}\n",
-			"b<c, b~a, c~a" } },
-		{ NULL, { "patterns",
-			"  a: {run: x, edits: 'src/**'}\n  b: {run: x, outputs: src/x.c}\n"
-			"  c: {prompt: x, save: src/y.md}\n  d: {run: x, edits: 'src/*.c'}\n"
-			"  e: {run: x, edits: 'lib/**'}\n",
-			"b~a, c~a, d~a, d~b" } },
-		{ NULL, { "a name with a wildcard in it is not that pattern",
-			"  a: {run: x, edits: 'src/a\\*'}\n  b: {run: x, edits: 'src/a*'}\n"
-			"  c: {run: x, edits: src/ab}\n",
-			"b~a, c~b" } },
-		{ NULL, { "quoted or saved, it is one file",
-			"  a: {prompt: x, save: 'app/[id].md'}\n  b: {run: x, outputs: 'app/\\[id\\].md'}\n"
-			"  c: {run: x, outputs: app/i.md}\n",
-			"b~a" } },
-		{ NULL, { "excludes write nothing",
-			"  a: {run: x, outputs: ['docs/*.md', '!docs/x.md']}\n"
-			"  b: {run: x, outputs: ['!docs/**', lib/x]}\n",
-			"" } },
-		{ NULL, { "two cross edges do not make a circle",
-			"  a: {run: x, edits: f, needs: d}\n  b: {run: x, edits: f}\n"
-			"  c: {run: x, edits: g, needs: b}\n  d: {run: x, edits: g}\n",
-			"a<d, b~a, c<b, c~d" } },
+		{ NULL,
+			{ "a chain in declared order",
+				"  a: {run: x, edits: f}\n  b: {run: x, edits: f}\n  c: {run: x, "
+				"edits: f}\n",
+				"b~a, c~b" } },
+		{ "ac",
+			{ "one in the middle that is not in the run",
+				"  a: {run: x, edits: f}\n  b: {run: x, edits: f}\n  c: {run: x, "
+				"edits: f}\n",
+				"c~a" } },
+		{ NULL,
+			{ "what orders them already",
+				"  a: {run: x, edits: f, needs: b}\n  b: {run: x, edits: f}\n"
+				"  c: {run: x, after: a}\n  d: {run: x, edits: f, after: c}\n",
+				"a<b, c<after a, d<after c, d~b, d~a" } },
+		{ NULL,
+			{ "a group that names them the other way round",
+				"  g: {needs: [b, a]}\n  a: {run: x, edits: f}\n  b: {run: x, "
+				"edits: f}\n",
+				"g<b, g<a, b~a" } },
+		{ NULL,
+			{ "what the first one needs is declared last",
+				"  a: {run: x, edits: f, needs: c}\n  b: {run: x, edits: f}\n  c: "
+				"{run: x}\n",
+				"a<c, b~a" } },
+		{ NULL,
+			{ "what needs the second one is declared first",
+				"  r: {run: x, needs: b}\n  a: {run: x, edits: f}\n  b: {run: x, "
+				"edits: f}\n",
+				"r<b, b~a" } },
+		{ NULL,
+			{ "three, of which the second needs the third",
+				"  a: {run: x, edits: f}\n  b: {run: x, edits: f, needs: c}\n"
+				"  c: {run: x, edits: f}\n",
+				"b<c, b~a, c~a" } },
+		{ NULL,
+			{ "patterns",
+				"  a: {run: x, edits: 'src/**'}\n  b: {run: x, outputs: src/x.c}\n"
+				"  c: {prompt: x, save: src/y.md}\n  d: {run: x, edits: "
+				"'src/*.c'}\n"
+				"  e: {run: x, edits: 'lib/**'}\n",
+				"b~a, c~a, d~a, d~b" } },
+		{ NULL,
+			{ "a name with a wildcard in it is not that pattern",
+				"  a: {run: x, edits: 'src/a\\*'}\n  b: {run: x, edits: 'src/a*'}\n"
+				"  c: {run: x, edits: src/ab}\n",
+				"b~a, c~b" } },
+		{ NULL,
+			{ "quoted or saved, it is one file",
+				"  a: {prompt: x, save: 'app/[id].md'}\n  b: {run: x, outputs: "
+				"'app/\\[id\\].md'}\n"
+				"  c: {run: x, outputs: app/i.md}\n",
+				"b~a" } },
+		{ NULL,
+			{ "excludes write nothing",
+				"  a: {run: x, outputs: ['docs/*.md', '!docs/x.md']}\n"
+				"  b: {run: x, outputs: ['!docs/**', lib/x]}\n",
+				"" } },
+		{ NULL,
+			{ "two cross edges do not make a circle",
+				"  a: {run: x, edits: f, needs: d}\n  b: {run: x, edits: f}\n"
+				"  c: {run: x, edits: g, needs: b}\n  d: {run: x, edits: g}\n",
+				"a<d, b~a, c<b, c~d" } },
 	};
 	size_t wrong = 0;
 
@@ -252,48 +280,6 @@ static void orders_writers(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++)
 		wrong += edges_differ(&rows[i].row, rows[i].targets);
 	assert_int_equal(wrong, 0);
-}
-
-/* All writers of one file follow each other, whatever else there is, and there is no circle. */
-static void random_writers(void **state)
-{
-	enum { GRAPHS = 300, N = 14 };
-	uint32_t seed = 88172645;
-
-	(void)state;
-	for (int round = 0; round < GRAPHS; round++) {
-		struct str text = STR_INIT;
-		struct fixture f;
-		bool before[N][N] = { 0 };
-		str_add(&text, "tasks:\n");
-		for (unsigned i = 0; i < N; i++) {
-			str_addf(&text, "  t%u:\n    run: x\n    edits: f%u\n    needs: [", i,
-				(seed = seed * 1664525u + 1013904223u) >> 30);
-			for (unsigned k = 0; k < N; k++)
-				if (k * 5 % N < i * 5 % N &&
-					((seed = seed * 1664525u + 1013904223u) >> 24) < 30)
-					str_addf(&text, "t%u,", k);
-			str_add(&text, "]\n");
-		}
-		build_well(&f, text.s);
-		want_all(&f);
-		graph_order_writes(&f.g);
-		for (unsigned i = 0; i < N; i++)
-			for (size_t k = 0; k < f.g.tasks[i].before.n; k++)
-				before[f.g.tasks[i].before.v[k].task][i] = true;
-		for (unsigned k = 0; k < N; k++)
-			for (unsigned i = 0; i < N; i++)
-				for (unsigned j = 0; j < N; j++)
-					before[i][j] |= before[i][k] && before[k][j];
-		for (unsigned i = 0; i < N; i++) {
-			assert_false(before[i][i]);
-			for (unsigned j = 0; j < i; j++)
-				if (str_eq(f.g.tasks[i].edits.v[0], f.g.tasks[j].edits.v[0]))
-					assert_true(before[i][j] || before[j][i]);
-		}
-		str_release(&text);
-		release(&f);
-	}
 }
 
 struct bad_row {
@@ -318,21 +304,28 @@ static void tells_cycles(void **state)
 {
 	static const struct bad_row rows[] = {
 		{ "tasks:\n  a: {run: x, needs: b}\n  b: {run: x, needs: a}\n",
-			"Claudefile:2:22: error: tasks wait for each other in a circle: 'a' needs 'b' "
+			"Claudefile:2:22: error: tasks wait for each other in a circle: 'a' needs "
+			"'b' "
 			"(2:22), 'b' needs 'a' (3:22); take one of these away\n" },
 		{ "tasks:\n  a: {run: x, needs: c}\n  c: {after: [d, d], run: x}\n"
 		  "  d: {run: x, inputs: o, needs: e}\n"
 		  "  e: {needs: c, prompt: \"${{ response('c') }}\", save: o}\n",
-			"Claudefile:3:15: error: tasks wait for each other in a circle: 'c' is after 'd' "
-			"(3:15), 'd' needs 'e' (4:33), 'e' needs 'c' (5:14); take one of these away\n" },
+			"Claudefile:3:15: error: tasks wait for each other in a circle: 'c' is "
+			"after 'd' "
+			"(3:15), 'd' needs 'e' (4:33), 'e' needs 'c' (5:14); take one of these "
+			"away\n" },
 		{ "tasks:\n  a: {run: x, inputs: b.md, outputs: a.md}\n"
 		  "  b: {run: x, inputs: a.md, outputs: b.md}\n",
-			"Claudefile:2:23: error: tasks wait for each other in a circle: 'a' uses a file of "
+			"Claudefile:2:23: error: tasks wait for each other in a circle: 'a' uses a "
+			"file of "
 			"'b' (2:23), 'b' uses a file of 'a' (3:23); take one of these away\n" },
-		{ "tasks:\n  a: {run: x, needs: b}\n  b: {run: x, needs: [a, c]}\n  c: {run: x, after: b}\n",
-			"Claudefile:2:22: error: tasks wait for each other in a circle: 'a' needs 'b' "
+		{ "tasks:\n  a: {run: x, needs: b}\n  b: {run: x, needs: [a, c]}\n  c: {run: x, "
+		  "after: b}\n",
+			"Claudefile:2:22: error: tasks wait for each other in a circle: 'a' needs "
+			"'b' "
 			"(2:22), 'b' needs 'a' (3:23); take one of these away\n"
-			"Claudefile:3:26: error: tasks wait for each other in a circle: 'b' needs 'c' "
+			"Claudefile:3:26: error: tasks wait for each other in a circle: 'b' needs "
+			"'c' "
 			"(3:26), 'c' is after 'b' (4:22); take one of these away\n" },
 	};
 	size_t wrong = 0;
@@ -365,7 +358,7 @@ static void tells_a_long_cycle(void **state)
 static void keeps_paths_in(void **state)
 {
 	static const struct {
-		const char *task; /* in a file with vars up: "../..", out: "..", dot: ".", dir: "docs" */
+		const char *task;
 		const char *says; /* NULL: fine */
 	} rows[] = {
 		{ "outputs: 'docs/a.md'", NULL },
@@ -379,6 +372,10 @@ static void keeps_paths_in(void **state)
 		{ "dir: '${{ up }}'", "leads out of the project" },
 		{ "save: '${{ up }}/a'", "leads out of the project" },
 		{ "outputs: '${{ root }}a.md'", "leads out of the project" },
+		{ "edits: '{a,${{ up }}}/a.md'", "leads out of the project" },
+		{ "edits: '{a,${{ dot }}git}/x'", "no task may write" },
+		{ "edits: '{a,${{ dir }}}/{x,y}'", NULL },
+		{ "edits: ['**', '!${{ dot }}git/x']", NULL },
 		{ "outputs: '${{ none }}'", "this path is empty" },
 		{ "outputs: '${{ dot }}git/hooks/x'", "no task may write" },
 		{ "edits: 'a/${{ dot }}claude'", "no task may write" },
@@ -395,9 +392,10 @@ static void keeps_paths_in(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct fixture f;
-		char *text = mem_printf("vars: {up: ../.., out: .., dot: ., dir: docs, root: /, "
-					"none: '', file_: file}\ntasks:\n  t:\n    run: x\n    %s\n",
-			rows[i].task);
+		char *text =
+			mem_printf("vars: {up: ../.., out: .., dot: ., dir: docs, root: /, "
+				   "none: '', file_: file}\ntasks:\n  t:\n    run: x\n    %s\n",
+				rows[i].task);
 		bool built = build(&f, text);
 		char *said = mistakes_text(&f);
 		bool right = built == !rows[i].says;
@@ -413,14 +411,15 @@ static void keeps_paths_in(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-static const char some[] = "default: [lint, site]\nvars: {page: intro}\ntasks:\n"
-			   "  all: {needs: [build, lint], after: late}\n"
-			   "  build: {run: x, needs: gen, after: late, outputs: 'out/**'}\n"
-			   "  gen: {run: x, outputs: ['gen/${{ page }}.c', 'docs/a$${{ b.md']}\n"
-			   "  lint: {run: x}\n"
-			   "  lint-more: {prompt: x, save: docs/lint.md}\n"
-			   "  late: {run: x, edits: 'docs/**'}\n"
-			   "  site: {run: x, inputs: docs/lint.md, outputs: ['site/*', '!site/x']}\n";
+static const char some[] =
+	"default: [lint, site]\nvars: {page: intro}\ntasks:\n"
+	"  all: {needs: [build, lint], after: late}\n"
+	"  build: {run: x, needs: gen, after: late, outputs: 'out/**'}\n"
+	"  gen: {run: x, outputs: ['gen/${{ page }}.c', 'docs/a$${{ b.md']}\n"
+	"  lint: {run: x}\n"
+	"  lint-more: {prompt: x, save: docs/lint.md}\n"
+	"  late: {run: x, edits: 'docs/**'}\n"
+	"  site: {run: x, inputs: docs/lint.md, outputs: ['site/*', '!site/x']}\n";
 
 /* "all build* lint": what is wanted; with a star what was named. */
 static char *wanted_text(const struct graph *g)
@@ -463,9 +462,6 @@ static void wants_targets(void **state)
 		bool ok = rows[i].target ? graph_want(&f.g, rows[i].target, rows[i].folder, &err)
 					 : graph_want_default(&f.g, &err);
 		char *wanted = wanted_text(&f.g);
-		if (!ok || strcmp(wanted, rows[i].wanted) != 0)
-			print_error("%s in '%s': %s\n", rows[i].target ? rows[i].target : "(default)",
-				rows[i].folder, err.text);
 		assert_string_equal(wanted, rows[i].wanted);
 		assert_true(ok);
 		free(wanted);
@@ -475,23 +471,17 @@ static void wants_targets(void **state)
 
 static void refuses_targets(void **state)
 {
+	static const char all[] = "claudemake --list shows the tasks";
 	static const struct {
-		const char *target, *folder, *says;
+		const char *target, *tail;
 	} rows[] = {
-		{ "biuld", "",
-			"no task and no file of a task is called 'biuld'; did you mean 'build'?" },
-		{ "intro.c", "",
-			"no task and no file of a task is called 'intro.c'; claudemake --list shows "
-			"the tasks" },
-		{ "/etc/passwd", "",
-			"no task and no file of a task is called '/etc/passwd'; claudemake --list "
-			"shows the tasks" },
-		{ "zzz*", "", "no task matches 'zzz*'; claudemake --list shows the tasks" },
-		{ "docs/x.md", "",
-			"no task and no file of a task is called 'docs/x.md'; claudemake --list shows "
-			"the tasks" },
-		{ "", "",
-			"no task and no file of a task is called ''; claudemake --list shows the tasks" },
+		{ "biuld", "did you mean 'build'?" },
+		{ "intro.c", all },
+		{ "/etc/passwd", all },
+		{ "docs/x.md", all },
+		{ "site/x/y", all },
+		{ "", all },
+		{ "zzz*", NULL },
 	};
 	struct fixture f;
 
@@ -499,13 +489,19 @@ static void refuses_targets(void **state)
 	build_well(&f, some);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct err err;
-		assert_false(graph_want(&f.g, rows[i].target, rows[i].folder, &err));
-		assert_string_equal(err.text, rows[i].says);
+		const char *target = rows[i].target;
+		char *says = rows[i].tail
+			? mem_printf("no task and no file of a task is called '%s'; %s", target,
+				  rows[i].tail)
+			: mem_printf("no task matches '%s'; %s", target, all);
+		assert_false(graph_want(&f.g, target, "", &err));
+		assert_string_equal(err.text, says);
+		free(says);
 	}
 	release(&f);
 }
 
-static void expands_models(void **state)
+static void knows_its_tasks(void **state)
 {
 	struct fixture f;
 
@@ -513,7 +509,8 @@ static void expands_models(void **state)
 	build_well(&f,
 		"vars: {m: deep}\nmodels: {deep: claude-opus-5-5, short: haiku}\ntasks:\n"
 		"  a: {prompt: x}\n  b: {prompt: x, model: [haiku, '${{ m }}', claude-x-1]}\n"
-		"  c: {run: x}\n  d: {prompt: x, model: short}\n");
+		"  c: {needs: a, run: \"x ${{ response('d') }}\"}\n  d: {prompt: x, model: short}\n"
+		"  e: {needs: d}\n");
 	assert_int_equal(f.g.tasks[0].models.n, 1);
 	assert_string_equal(f.g.tasks[0].models.v[0], "claude-sonnet-5-5");
 	assert_int_equal(f.g.tasks[1].models.n, 3);
@@ -522,21 +519,11 @@ static void expands_models(void **state)
 	assert_string_equal(f.g.tasks[1].models.v[2], "claude-x-1");
 	assert_int_equal(f.g.tasks[2].models.n, 0);
 	assert_string_equal(f.g.tasks[3].models.v[0], "claude-haiku-5-5");
-	release(&f);
-}
-
-static void marks_used_answers(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	build_well(&f,
-		"tasks:\n  a: {prompt: x}\n  b: {needs: a, prompt: x}\n"
-		"  c: {prompt: \"${{ response('b') | trim }}\"}\n");
-	assert_false(f.g.tasks[0].answer_used);
-	assert_true(f.g.tasks[1].answer_used);
-	assert_true(task_asks_claude(&f.g.tasks[1]));
-	assert_false(task_is_group(&f.g.tasks[1]));
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(f.g.tasks[i].answer_used, i == 3);
+		assert_int_equal(task_asks_claude(&f.g.tasks[i]), i != 2 && i != 4);
+		assert_int_equal(task_is_group(&f.g.tasks[i]), i == 4);
+	}
 	release(&f);
 }
 
@@ -551,8 +538,9 @@ static void bears_a_crowd(void **state)
 	(void)state;
 	str_add(&text, "tasks:\n");
 	for (unsigned i = 0; i < MANY; i++)
-		str_addf(&text, "  t%u: {run: x, needs: t%u, inputs: f%u, outputs: f%u, edits: log}\n",
-			i, i + 1, i + 1, i);
+		str_addf(&text,
+			"  t%u: {run: x, needs: t%u, inputs: f%u, outputs: f%u, edits: log}\n", i,
+			i + 1, i + 1, i);
 	str_addf(&text, "  t%u: {run: x}\n", MANY);
 	build_well(&f, text.s);
 	assert_true(graph_want(&f.g, "t0", "", &err));
@@ -568,14 +556,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(has_edges),
 		cmocka_unit_test(orders_writers),
-		cmocka_unit_test(random_writers),
 		cmocka_unit_test(tells_cycles),
 		cmocka_unit_test(tells_a_long_cycle),
 		cmocka_unit_test(keeps_paths_in),
 		cmocka_unit_test(wants_targets),
 		cmocka_unit_test(refuses_targets),
-		cmocka_unit_test(expands_models),
-		cmocka_unit_test(marks_used_answers),
+		cmocka_unit_test(knows_its_tasks),
 		cmocka_unit_test(bears_a_crowd),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static void says_when(void **state)
 	static const struct step {
 		char what; /* take, give, hold */
 		size_t model;
-		int64_t arg;      /* take: the slot that must come; give: the slot; hold: until */
+		int64_t arg;     /* take: the slot that must come; give: the slot; hold: until */
 		int64_t when[3]; /* by model: none, m (2 at once), n */
 	} steps[] = {
 		{ 't', 1, 0, { NOW, NOW + 30, NOW + 30 } },
@@ -72,6 +72,10 @@ static void says_when(void **state)
 			assert_int_equal(limits_when(&l, m, NOW),
 				s->when[m] == NEVER ? INT64_MAX : s->when[m]);
 	}
+	/* A command does not move the next start of claude on. */
+	limits_give(&l, 0, 1);
+	limits_take(&l, 0, NOW + 10);
+	assert_int_equal(limits_when(&l, 1, NOW + 10), NOW + 30);
 	limits_release(&l);
 }
 
@@ -223,7 +227,8 @@ static void tries_by_class(void **state)
 		struct result r = { .outcome = outcome_find(rows[i].name) };
 		const char *models[] = { "m", "n" };
 		struct text on = { .s = rows[i].name };
-		struct task_spec spec = { .retry = { .times = 1, .delay_ms = 5, .max_delay_ms = 9 } };
+		struct task_spec spec = { .retry = {
+						  .times = 1, .delay_ms = 5, .max_delay_ms = 9 } };
 		struct task t = { .spec = &spec };
 		struct retry_state s = { 0 };
 
@@ -267,6 +272,11 @@ static void waits_with_jitter(void **state)
 			sum += d.delay_ms;
 		}
 		assert_int_equal(s.waited_ms, sum);
+		/* Something else in between, and the waits begin small again. */
+		struct result other = { .outcome = OUTCOME_FAILED };
+		assert_false(retry_decide(&t, &other, &s, INT64_MAX, 0).again);
+		assert_in_range(
+			retry_decide(&t, &r, &s, INT64_MAX, randoms[i]).delay_ms, 1, tops[0]);
 	}
 }
 
@@ -295,8 +305,7 @@ static void bears_odd_numbers(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct task_spec spec = { .retry = rows[i].retry };
 		struct task t = { .spec = &spec };
-		struct retry_state s = { .counted = rows[i].counted,
-			.waited_ms = rows[i].waited };
+		struct retry_state s = { .counted = rows[i].counted, .waited_ms = rows[i].waited };
 		struct result r = { .outcome = rows[i].outcome,
 			.retry_after_ms = rows[i].retry_after };
 		struct retry_decision d = retry_decide(&t, &r, &s, rows[i].wait_max, 3);

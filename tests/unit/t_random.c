@@ -1,4 +1,4 @@
-#include "tests/unit/world.h"
+#include "world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -172,8 +172,8 @@ static bool need_failed(const struct made *m, const struct run_view *v, unsigned
 }
 
 /* One that ended in a run that was cut short: as foretold, or as its last attempt did. */
-static void check_cut_short(const struct made *m, const struct world *w, const struct run_view *v,
-	unsigned i)
+static void check_cut_short(
+	const struct made *m, const struct world *w, const struct run_view *v, unsigned i)
 {
 	const struct task_view *t = &v->tasks[m->at[i]];
 	const struct fate *f = &m->sorted[i];
@@ -194,8 +194,8 @@ static void check_cut_short(const struct made *m, const struct world *w, const s
 		assert_int_equal(t->outcome, fate_outcome(f, attempts));
 }
 
-static void check_whole(const struct made *m, const struct world *w, const struct run_view *v,
-	unsigned i)
+static void check_whole(
+	const struct made *m, const struct world *w, const struct run_view *v, unsigned i)
 {
 	assert_int_equal(v->tasks[m->at[i]].state, TASK_DONE);
 	assert_int_equal(v->tasks[m->at[i]].outcome, m->outcome[i]);
@@ -231,7 +231,8 @@ static void random_graphs(void **state)
 	for (graph_now = 0; graph_now < GRAPHS; graph_now++) {
 		struct made m;
 		struct world w;
-		random_state = (seed + 1) * 0x9E3779B97F4A7C15u + graph_now * 0xBF58476D1CE4E5B9u + 1;
+		random_state =
+			(seed + 1) * 0x9E3779B97F4A7C15u + graph_now * 0xBF58476D1CE4E5B9u + 1;
 		for (int k = 0; k < 4; k++)
 			below(2);
 		make_graph(&m);
@@ -248,6 +249,88 @@ static void random_graphs(void **state)
 	assert_in_range(whole, GRAPHS / 20, GRAPHS / 2);
 }
 
+enum { WRITERS = 14 };
+
+/* Tasks that write one file of a few, and need others without a circle, in no order at all. */
+static char *make_writers(void)
+{
+	struct str text = STR_INIT;
+
+	str_add(&text, "tasks:\n");
+	for (unsigned i = 0; i < WRITERS; i++) {
+		str_addf(&text, "  t%u:\n    run: x\n    edits: f%u\n    needs: [", i, below(4));
+		for (unsigned k = 0; k < WRITERS; k++)
+			if (k * 5 % WRITERS < i * 5 % WRITERS && chance(12))
+				str_addf(&text, "t%u,", k);
+		str_add(&text, "]\n");
+	}
+	return str_take(&text);
+}
+
+/* before[i][j]: some way leads from i to j. */
+static void find_ways(const struct graph *g, bool before[WRITERS][WRITERS])
+{
+	for (unsigned i = 0; i < WRITERS; i++)
+		for (size_t k = 0; k < g->tasks[i].before.n; k++)
+			before[g->tasks[i].before.v[k].task][i] = true;
+	for (unsigned k = 0; k < WRITERS; k++)
+		for (unsigned i = 0; i < WRITERS; i++)
+			for (unsigned j = 0; j < WRITERS; j++)
+				before[i][j] |= before[i][k] && before[k][j];
+}
+
+/* All writers of one file that are in the run follow each other, without a circle. */
+static void check_writers(const struct graph *g)
+{
+	bool before[WRITERS][WRITERS] = { 0 };
+
+	find_ways(g, before);
+	for (unsigned i = 0; i < WRITERS; i++) {
+		const struct task *a = &g->tasks[i];
+		assert_false(before[i][i]);
+		for (unsigned j = 0; j < i; j++) {
+			const struct task *b = &g->tasks[j];
+			if (a->wanted && b->wanted && str_eq(a->edits.v[0], b->edits.v[0]))
+				assert_true(before[i][j] || before[j][i]);
+		}
+	}
+}
+
+static void random_writers(void **state)
+{
+	static const struct strs none;
+	static char *environment[] = { NULL };
+
+	(void)state;
+	random_state = 88172645463325252u;
+	for (int round = 0; round < 300; round++) {
+		struct mistakes mistakes = { 0 };
+		struct values values;
+		struct arena arena;
+		struct graph g;
+		char *text = make_writers();
+
+		arena_init(&arena);
+		struct claudefile *file = claudefile_read(
+			&arena, "Claudefile", text, strlen(text), &mistakes, &mistakes);
+		values_init(&values, file, "/r", &none, environment, &mistakes);
+		assert_null(values_next_sh(&values, &mistakes));
+		graph_init(&g, file, "/r", "/r");
+		assert_true(graph_build(&g, &values, &mistakes));
+		for (unsigned i = 0; i < WRITERS; i++)
+			if (chance(70))
+				assert_true(graph_want(&g, g.tasks[i].name, "", NULL));
+		graph_order_writes(&g);
+		check_writers(&g);
+		graph_release(&g);
+		values_release(&values);
+		claudefile_release(file);
+		mistakes_release(&mistakes);
+		arena_release(&arena);
+		free(text);
+	}
+}
+
 static int tell_graph(void **state)
 {
 	(void)state;
@@ -258,6 +341,9 @@ static int tell_graph(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_teardown(random_graphs, tell_graph) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(random_graphs, tell_graph),
+		cmocka_unit_test(random_writers),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

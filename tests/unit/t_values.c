@@ -118,8 +118,9 @@ static void overrides_win(void **state)
 	struct fixture f;
 
 	(void)state;
-	read_file(&f, "vars:\n  must:\n  plain: text\n  made: <${{ plain }}${{ must }}>\n"
-		      "  cmd: {sh: date}\n  made2: ${{ made }}\n");
+	read_file(&f,
+		"vars:\n  must:\n  plain: text\n  made: <${{ plain }}${{ must }}>\n"
+		"  cmd: {sh: date}\n  made2: ${{ made }}\n");
 	for (size_t i = 0; i < COUNT(given); i++)
 		vec_push(&f.overrides, given[i]);
 	assert_true(values_init(&f.values, f.file, "/r", &f.overrides, environment, &f.mistakes));
@@ -177,7 +178,8 @@ static void waits_for_commands_in_order(void **state)
 	struct fixture f;
 
 	(void)state;
-	read_file(&f, "vars:\n  a: {sh: one}\n  b: ${{ a }}!\n  c: {sh: two}\nenv: {E: '${{ c }}'}\n");
+	read_file(&f,
+		"vars:\n  a: {sh: one}\n  b: ${{ a }}!\n  c: {sh: two}\nenv: {E: '${{ c }}'}\n");
 	values_init(&f.values, f.file, "/r", &f.overrides, environment, &f.mistakes);
 	const struct var *var = values_next_sh(&f.values, &f.mistakes);
 	assert_string_equal(var->name, "a");
@@ -315,8 +317,8 @@ static void makes_environments(void **state)
 	set_up(&f, "vars: {v: t, PATH: p}\nenv: {E: '1 ${{ v }}'}\n", "/r");
 	for (int vars = 0; vars < 2; vars++) {
 		for (int with = 0; with < 2; with++) {
-			char **env = values_environment(&f.values, &f.arena, extra,
-				with ? COUNT(extra) : 0, vars);
+			char **env = values_environment(
+				&f.values, &f.arena, extra, with ? COUNT(extra) : 0, vars);
 			for (size_t i = 0; i < COUNT(rows); i++)
 				assert_int_equal(
 					has_entry(env, rows[i].entry), rows[i].in[vars][with]);

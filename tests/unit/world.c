@@ -1,4 +1,4 @@
-#include "tests/unit/world.h"
+#include "world.h"
 
 #include "graph/build.h"
 
@@ -154,6 +154,8 @@ static void note_start(struct world *w, const struct attempt *a)
 	w->used++;
 	w->most_used = w->used > w->most_used ? w->used : w->most_used;
 	str_addf(&w->starts, "%s%s", w->starts.len ? " " : "", fate_of(w, a)->name);
+	if (attempt_task(a)->models.n > 1)
+		str_addf(&w->starts, "/%s", a->model);
 	if (w->now)
 		str_addf(&w->starts, "@%lld", (long long)w->now);
 }
@@ -189,8 +191,9 @@ static void fake_start(void *self, struct attempt *a, const struct runner_events
 {
 	struct world *w = self;
 	const struct fate *f = fate_of(w, a);
-	int64_t ms = a->step == STEP_MAIN ? f->ms : a->step == STEP_LOOK ? f->look_ms
-									  : w->slow_steps;
+	int64_t ms = a->step == STEP_MAIN ? f->ms
+		: a->step == STEP_LOOK    ? f->look_ms
+					  : w->slow_steps;
 	if (a->step == STEP_LOOK) {
 		check_start(w, a);
 		note_start(w, a);
@@ -268,7 +271,8 @@ static struct texts texts_of(struct world *w, const char *words)
 	VEC(struct text) list = { 0 };
 	for (words = words ? words : ""; *(words += strspn(words, " "));) {
 		size_t len = strcspn(words, " ");
-		vec_push(&list, (struct text){ .s = arena_strndup(&w->arena, words, len), .len = len });
+		vec_push(&list,
+			(struct text){ .s = arena_strndup(&w->arena, words, len), .len = len });
 		words += len;
 	}
 	struct texts t = { arena_memdup(&w->arena, list.v, list.n * sizeof(*list.v)), list.n };
@@ -337,9 +341,7 @@ void world_init(struct world *w, const struct fate *fates, size_t n)
 	w->attempts = mem_alloc((n + 1) * sizeof(*w->attempts));
 	w->on = mem_alloc(n + 1);
 	init_graph(w, fates, n);
-	w->options = (struct run_options){
-		.jobs = 4, .wait_ms = 600000, .seed = 7, .run = "test"
-	};
+	w->options = (struct run_options){ .jobs = 4, .wait_ms = 600000, .seed = 7, .run = "test" };
 	w->runners = (struct runners){ .look = r, .files = r, .command = r, .claude = r };
 	w->journal = (struct journal){ .self = w, .intent = fake_intent, .result = fake_result };
 	w->clock = (struct clock){ .ctx = w, .mono_ms = fake_mono, .wall_ms = fake_mono };
@@ -366,8 +368,7 @@ void world_limit(struct world *w, const char *model, int64_t jobs)
 	struct model_def *v = arena_alloc(&w->arena, (w->file.models.n + 1) * sizeof(*v));
 	if (w->file.models.n)
 		memcpy(v, w->file.models.v, w->file.models.n * sizeof(*v));
-	v[w->file.models.n++] =
-		(struct model_def){ .alias = model, .id.s = model, .jobs = jobs };
+	v[w->file.models.n++] = (struct model_def){ .alias = model, .id.s = model, .jobs = jobs };
 	w->file.models.v = v;
 }
 
@@ -410,8 +411,8 @@ static void world_step(struct world *w, int64_t wake)
 int world_run(struct world *w)
 {
 	w->slots = mem_alloc(w->options.jobs * sizeof(*w->slots));
-	w->s = scheduler_new(&w->g, &w->options, &w->runners, &w->journal, &w->status, &w->clock,
-		w->expected);
+	w->s = scheduler_new(
+		&w->g, &w->options, &w->runners, &w->journal, &w->status, &w->clock, w->expected);
 	return world_go_on(w);
 }
 

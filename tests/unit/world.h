@@ -69,7 +69,7 @@ struct world {
 	bool forget_intents;     /* the journal can't keep them */
 	uint64_t forget_results; /* from this id on; 0: never */
 	/* what happened */
-	struct str starts; /* "a b@10": first the name, then the time where it is not 0 */
+	struct str starts; /* "a b@10": name, model of a list, time where it is not 0 */
 	struct str notes;  /* results in the order in which they were kept */
 	unsigned *attempts;
 	bool *on; /* by task: holds a place */
