@@ -141,6 +141,7 @@ static bool print_file(struct shown *s, const char *path, struct follow *f, stru
 		f->loop = &loop;
 		f->timer = timer_new(&loop, look_again, f);
 		timer_set(f->timer, 0);
+		tail_drain(tail, false);
 		uv_run(&loop, UV_RUN_DEFAULT);
 		timer_free(f->timer);
 	}

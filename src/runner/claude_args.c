@@ -9,7 +9,7 @@
 /*
  * A literal path as the program's rules want it (seen with 2.1.197 and 2.1.330): brackets and
  * stars behind a backslash, a backslash as four; '?' can't be escaped, and stands for any one
- * character. A name with ")," is not expressible: quoted like this, it stays denied.
+ * character.
  */
 static void add_quoted(struct str *rule, char c)
 {
@@ -38,8 +38,17 @@ static void add_pattern(struct str *rule, const char *pattern)
 	}
 }
 
+/* The program ends a rule at a blank or comma after any ')'; '?' can stand for them. */
+static void hide_separators(char *rule)
+{
+	for (rule = strchr(rule, ')'); rule && (rule = strpbrk(rule, " ,"));)
+		*rule = '?';
+}
+
 static void add_rule(struct str *rules, const char *folder, const char *path, bool pattern)
 {
+	size_t start = rules->len + (rules->len > 0);
+
 	str_addf(rules, "%sEdit(/", rules->len ? "," : "");
 	add_literal(rules, folder);
 	if (*path && *folder && !str_ends(folder, "/"))
@@ -48,6 +57,7 @@ static void add_rule(struct str *rules, const char *folder, const char *path, bo
 		add_pattern(rules, path);
 	else
 		add_literal(rules, path);
+	hide_separators(rules->s + start);
 	str_addc(rules, ')');
 }
 

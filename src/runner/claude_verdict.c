@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/str.h"
 #include "runner/context.h"
+#include "spec/check.h"
 #include "spec/schema.h"
 
 #include <string.h>
@@ -80,13 +81,19 @@ static bool went_well(const struct claude_result *r)
 	return r->seen && !r->is_error && strcmp(r->subtype, "success") == 0;
 }
 
+static bool may_be_declared(const struct attempt *a, const char *path)
+{
+	return *path && *path != '/' && !check_protected(path) &&
+		!check_is_claudefile(a->graph->file, path);
+}
+
 static void judge_denied(struct attempt *a, const struct claude_result *r)
 {
 	const struct task *t = attempt_task(a);
 	struct str note = STR_INIT;
 
 	str_add(&note, r->denied.s);
-	if (r->denied_file.len && r->denied_file.s[0] != '/')
+	if (may_be_declared(a, r->denied_file.s))
 		str_addf(&note, "; '%s: %s' would allow it", t->edits.n ? "edits" : "outputs",
 			r->denied_file.s);
 	/* Declared outputs prove the work, and an answer needs no tool; edits prove nothing. */

@@ -208,6 +208,7 @@ void values_release(struct values *v)
 void values_set(struct values *v, const char *name, const char *text, size_t len)
 {
 	put_var(v, name, arena_strndup(&v->arena, text, len));
+	v->common[true].n = 0; /* made before, for the command of another var */
 }
 
 /* An entry of the same name is replaced: extra wins over the vars, they over the common ones. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # claudemake with the real claude: what the service may answer, and what becomes of it.
 
-# shellcheck disable=SC2016,SC2034
+# shellcheck disable=SC2016,SC2034,SC2154
 bats_require_minimum_version 1.5.0
 load ../lib
 load ../run

@@ -327,7 +327,6 @@ static const struct {
 	bool usd_unknown;
 	struct exit_record exit;
 	const char *errors;
-	enum kind kind;
 } odd[] = {
 	{ BYTES(""), OUTCOME_LOST, .detail = "claude ended with exit code 1 and no result" },
 	{ BYTES(""), OUTCOME_INVALID, .detail = "Error: Session ID x is already in use.",
@@ -430,7 +429,7 @@ static void judges_odd_streams(void **state)
 	for (size_t i = 0; i < ROWS(odd); i++) {
 		struct lab l;
 		const struct result *r = &l.a.result;
-		lab_init(&l, odd[i].kind);
+		lab_init(&l, ANSWER);
 		if (odd[i].exit.reason)
 			l.exit = odd[i].exit;
 		print(&l, odd[i].bytes, odd[i].len);
@@ -489,17 +488,21 @@ static void takes_a_price_from_the_file(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS(priced); i++) {
-		struct model_def def = { .id.s = priced[i].id, .price = priced[i].price };
+		struct model_def def = {
+			.alias = "m", .id.s = priced[i].id, .price = priced[i].price
+		};
 		struct lab l;
 		lab_init(&l, ANSWER);
 		if (priced[i].given)
 			given_set(&def.given, schema_find("price", WHERE_MODEL));
 		l.file.models.v = &def;
 		l.file.models.n = 1;
+		map_puts(&l.file.model_index, "m", 0);
 		print(&l, line, sizeof(line) - 1);
 		verdict(&l, "");
 		assert_true(fabs(l.a.result.cost_usd - priced[i].usd) < 1e-9);
 		assert_int_equal(l.a.result.cost_unknown, priced[i].unknown);
+		map_release(&l.file.model_index);
 		lab_release(&l);
 	}
 }
