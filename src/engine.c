@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "io/left.h"
 #include "io/loop.h"
 #include "programs.h"
 #include "report/answers.h"
@@ -10,19 +11,25 @@
 #include "report/report.h"
 #include "run/journal_store.h"
 #include "run/scheduler.h"
+#include "runner/adopt.h"
 #include "runner/claude.h"
 #include "runner/command.h"
 #include "runner/files.h"
 #include "runner/look.h"
 #include "runner/simulate.h"
+#include "spec/flags.h"
+#include "spec/schema.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
+	UNDER_WAY_MS = 24 * 60 * 60 * 1000, /* what is under way already goes first */
 	DEFAULT_WAIT_MS = 10 * 60 * 1000,
+	DEFAULT_USAGE_WAIT_MS = 6 * 60 * 60 * 1000,
 	START_GAP_MS = 300, /* runs of claude share one HOME, and take a second of CPU to start */
 };
 
@@ -34,6 +41,7 @@ struct engine {
 	bool rehearsal; /* a simulation or a dry run: no store, no runners */
 	struct runner_context context;
 	struct looker *looker;
+	struct adopter *adopter;
 	struct command_runner *command;
 	struct simulator *simulator;
 	struct runners runners;
@@ -48,6 +56,19 @@ struct engine {
 	uv_prepare_t turn;
 };
 
+/* In CI nobody wants a machine that waits for hours. */
+static int64_t usage_wait_of(const struct engine *e)
+{
+	const struct limits *limits = &e->project->file->limits;
+	const char *ci = getenv("CI");
+
+	if (e->options->no_wait)
+		return 0;
+	if (limits_given(limits, "usage_wait"))
+		return limits->usage_wait_ms;
+	return ci && *ci ? 0 : DEFAULT_USAGE_WAIT_MS;
+}
+
 static int64_t clock_mono(void *ctx)
 {
 	(void)ctx;
@@ -58,6 +79,13 @@ static int64_t clock_wall(void *ctx)
 {
 	(void)ctx;
 	return time_wall_ms();
+}
+
+static double system_load(void *ctx)
+{
+	double average;
+	(void)ctx;
+	return getloadavg(&average, 1) == 1 ? average : 0;
 }
 
 static const char *answer_of(void *ctx, uint32_t task)
@@ -72,6 +100,20 @@ static unsigned jobs_of(const struct engine *e)
 	if (e->options->jobs)
 		return (unsigned)e->options->jobs;
 	return (unsigned)limits->jobs;
+}
+
+static int64_t timeout_of(const struct engine *e)
+{
+	int64_t asked = e->options->timeout_ms;
+	return asked >= 0 ? asked : e->project->file->limits.timeout_ms;
+}
+
+/* A rehearsal burdens nothing. */
+static double load_of(const struct engine *e)
+{
+	if (e->rehearsal)
+		return 0;
+	return e->options->load > 0 ? e->options->load : e->project->file->limits.load;
 }
 
 /* The time, so that runs sort, and what tells apart two in one second. */
@@ -128,6 +170,73 @@ static bool open_store(struct engine *e, struct err *err)
 	return ok;
 }
 
+static void on_settled(void *ctx, const struct left_attempt *left, const struct result *r)
+{
+	struct engine *e = ctx;
+	struct state_attempt row = {
+		.run = left->run,
+		.id = left->id,
+		.task = left->task,
+		.number = left->number,
+		.paid = true,
+		.model = left->model,
+		.session = left->session,
+		.folder = left->folder,
+		.key = left->key,
+		.started_ms = left->started_ms,
+	};
+	journal_add_result(&row, r);
+	state_put_result(e->state, &row, true, NULL, NULL);
+}
+
+/* Attempts of runs that live are theirs. */
+static bool take_left(void *ctx, const struct state_attempt *row)
+{
+	struct engine *e = ctx;
+	struct left_attempt left = {
+		.run = row->run,
+		.id = row->id,
+		.task = row->task,
+		.number = row->number,
+		.model = row->model,
+		.session = row->session,
+		.folder = row->folder,
+		.key = row->key,
+		.answer = row->answer,
+		.ended = row->ended_ms != 0,
+		.done = row->outcome == OUTCOME_OK,
+		.started_ms = row->started_ms,
+	};
+	bool useful = !left.ended || left.done || outcome_class(row->outcome)->resume;
+	if (useful && row->folder && row->key && !state_run_lives(e->state, row->run))
+		adopter_add(e->adopter, &left);
+	return true;
+}
+
+/* What a killed run left of its commands ends before they start again. */
+static void end_commands_of(void *ctx, const char *run)
+{
+	struct engine *e = ctx;
+	char *mark;
+
+	if (state_run_lives(e->state, run))
+		return;
+	mark = mem_printf("%s:%s", run, e->project->root);
+	left_end("CLAUDEMAKE_COMMAND", mark);
+	free(mark);
+}
+
+static bool plug_in_adopter(struct engine *e, struct err *err)
+{
+	e->adopter = adopter_new(&e->context, on_settled, e);
+	if (!state_open_runs(e->state, end_commands_of, e, err) ||
+		!state_left(e->state, take_left, e, err))
+		return false;
+	adopter_settle_gone(e->adopter, &e->project->graph);
+	e->runners.adopt = adopter_runner(e->adopter);
+	return true;
+}
+
 static bool plug_in_real(struct engine *e, struct err *err)
 {
 	struct arena *a = &e->project->arena;
@@ -146,7 +255,7 @@ static bool plug_in_real(struct engine *e, struct err *err)
 		.claude = claude_runner(&e->context) };
 	e->journal_store = journal_store_new(e->state, e->run);
 	e->journal = journal_store(e->journal_store);
-	return true;
+	return plug_in_adopter(e, err);
 }
 
 static void plug_in_stand_ins(struct engine *e)
@@ -159,23 +268,47 @@ static void plug_in_stand_ins(struct engine *e)
 
 static const struct status *plug_in_report(struct engine *e)
 {
-	struct report_options options = {
-		.fd = STDERR_FILENO, .silent = e->options->silent, .verbose = e->options->verbose
-	};
+	static const enum report_choice live[] = { [PROGRESS_AUTO] = REPORT_DETECT,
+		[PROGRESS_TTY] = REPORT_YES,
+		[PROGRESS_PLAIN] = REPORT_NO,
+		[PROGRESS_NONE] = REPORT_NO };
+	static const enum report_choice colour[] = { [COLOR_AUTO] = REPORT_DETECT,
+		[COLOR_ALWAYS] = REPORT_YES,
+		[COLOR_NEVER] = REPORT_NO };
+	const struct options *o = e->options;
+	struct report_options options = { .fd = STDERR_FILENO,
+		.silent = o->silent,
+		.verbose = o->verbose,
+		.quiet = o->progress == PROGRESS_NONE };
 
 	if (e->options->dry_run) {
 		e->dry = dry_report_new(stdout);
 		return dry_report_status(e->dry);
 	}
-	report_options_detect(&options);
+	report_options_detect(&options, live[o->progress], colour[o->color]);
 	e->report = report_new(&options);
 	return report_status(e->report);
+}
+
+/* ^Z: commands stop with us, as a shell's do; what is paid goes on under supervise. */
+static void stop_for_a_while(struct engine *e)
+{
+	report_pause(e->report);
+	if (e->command)
+		command_runner_signal(e->command, SIGSTOP);
+	raise(SIGSTOP);
+	if (e->command)
+		command_runner_signal(e->command, SIGCONT);
 }
 
 static void on_signal(void *ctx, int signal)
 {
 	struct engine *e = ctx;
-	if (signal == SIGWINCH)
+	if (signal == SIGTSTP)
+		stop_for_a_while(e);
+	else if (signal == SIGCONT)
+		report_continued(e->report);
+	else if (signal == SIGWINCH)
 		report_resized(e->report);
 	else
 		scheduler_interrupt(e->scheduler, signal);
@@ -237,25 +370,32 @@ static int64_t *expected_durations(struct engine *e)
 		return NULL;
 	d.ms = mem_alloc((d.graph->n + 1) * sizeof(*d.ms));
 	state_durations(e->state, on_duration, &d, &err);
+	for (size_t i = 0; i < d.graph->n; i++)
+		if (adopter_under_way(e->adopter, d.graph->tasks[i].name))
+			d.ms[i] = UNDER_WAY_MS;
 	return d.ms;
 }
 
 static void start(struct engine *e, const struct status *status)
 {
-	static const int list[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH, 0 };
-	static const int ignored_hup[] = { SIGINT, SIGTERM, SIGWINCH, 0 };
+	static const int list[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT, 0 };
+	static const int ignored_hup[] = { SIGINT, SIGTERM, SIGWINCH, SIGTSTP, SIGCONT, 0 };
 	struct sigaction hup;
 	struct run_options run = {
 		.jobs = jobs_of(e),
 		.keep_going = e->options->keep_going,
 		.fail_fast = e->options->fail_fast,
-		.timeout_ms = e->project->file->limits.timeout_ms,
+		.timeout_ms = timeout_of(e),
+		.load = load_of(e),
+		.usage_wait_ms = usage_wait_of(e),
 		.wait_ms = DEFAULT_WAIT_MS,
 		.start_gap_ms = e->rehearsal ? 0 : START_GAP_MS,
 		.seed = e->options->seed,
 		.run = e->run,
 	};
-	struct clock clock = { .mono_ms = clock_mono, .wall_ms = clock_wall };
+	struct clock clock = {
+		.mono_ms = clock_mono, .wall_ms = clock_wall, .load = system_load
+	};
 	int64_t *expected = expected_durations(e);
 
 	sigaction(SIGHUP, NULL, &hup);
@@ -268,6 +408,23 @@ static void start(struct engine *e, const struct status *status)
 	uv_prepare_init(e->loop, &e->turn);
 	e->turn.data = e;
 	uv_prepare_start(&e->turn, on_turn);
+}
+
+/* Once for a run, whatever the number of its tasks. */
+static void warn_of_keys(struct engine *e, const struct status *status)
+{
+	const struct graph *g = &e->project->graph;
+
+	if (e->rehearsal || e->context.scrub || !status->note)
+		return;
+	for (size_t i = 0; i < g->n; i++) {
+		if (!g->tasks[i].wanted || !flags_allow_bash(g->tasks[i].spec))
+			continue;
+		status->note(status->self,
+			"commands that Claude runs (Bash) see the environment, with the keys in "
+			"it");
+		return;
+	}
 }
 
 static void finish_report(struct engine *e, const struct status *status)
@@ -293,7 +450,8 @@ static int finish(struct engine *e, const struct status *status, struct err *err
 	const char *trouble = state_error(e->state);
 	if (trouble && *trouble)
 		err_set(err, "%s", trouble);
-	state_end_run(e->state, code, time_wall_ms());
+	if (!scheduler_left_work(e->scheduler))
+		state_end_run(e->state, code, time_wall_ms());
 	return code;
 }
 
@@ -311,6 +469,7 @@ static void release(struct engine *e, struct err *err)
 	journal_store_free(e->journal_store);
 	command_runner_free(e->command);
 	looker_free(e->looker);
+	adopter_free(e->adopter);
 	simulator_free(e->simulator);
 }
 
@@ -333,6 +492,7 @@ int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
 	if (e.rehearsal || plug_in_real(&e, err)) {
 		const struct status *status = plug_in_report(&e);
 		start(&e, status);
+		warn_of_keys(&e, status);
 		uv_run(loop, UV_RUN_DEFAULT);
 		code = finish(&e, status, err);
 		uv_close((uv_handle_t *)&e.turn, NULL);

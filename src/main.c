@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern char **environ;
+
 enum { EXIT_USAGE = 2 };
 
 /* A claudemake inside a task of the same project would wait for itself. */
@@ -59,7 +61,7 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error to report, not an end */
 	signal(SIGPIPE, SIG_IGN);
 	project_init(&project);
-	if (options_parse(&options, argc, argv, &err)) {
+	if (options_parse(&options, argc, argv, environ, &err)) {
 		if (options.mode == MODE_HELP)
 			code = (options_print_help(stdout), 0);
 		else if (options.mode == MODE_VERSION)

@@ -1,5 +1,6 @@
 /*
- * The command line. One table of all options: parsing, usage and help come from it.
+ * The command line and the settings in the environment. One table of all options: parsing, the
+ * names of the variables, usage and help come from it.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -12,12 +13,21 @@
 
 enum mode { MODE_RUN, MODE_LIST, MODE_LOG, MODE_HELP, MODE_VERSION };
 
+enum color_choice { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+enum progress_choice { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_NONE };
+
 struct options {
 	enum mode mode;
-	const char *file; /* -f, or NULL: looked for */
-	const char *dir;  /* -C, or NULL */
-	long jobs;        /* 0: as the Claudefile says */
-	bool keep_going, fail_fast, dry_run, silent, verbose, simulate;
+	const char *file;   /* -f, or NULL: looked for */
+	const char *dir;    /* -C, or NULL */
+	long jobs;          /* 0: as the Claudefile says */
+	double load;        /* 0: as the Claudefile says */
+	int64_t timeout_ms; /* of the run; 0: none, -1: as the Claudefile says */
+	const char *model;  /* of all prompts: an alias or an id, or NULL: as the Claudefile says */
+	const char *model_from; /* what gave it, for messages */
+	enum color_choice color;
+	enum progress_choice progress;
+	bool no_wait, keep_going, fail_fast, dry_run, silent, verbose, simulate;
 	uint32_t seed;
 	bool log_events;
 	long log_attempt; /* 0: the last */
@@ -25,8 +35,12 @@ struct options {
 	struct strs overrides; /* NAME=value */
 };
 
-/* Views into argv. False: err says what is wrong, and what to type instead. */
-bool options_parse(struct options *o, int argc, char **argv, struct err *err);
+/*
+ * Views into argv and the environment, whose settings (CLAUDEMAKE_JOBS=3, CLAUDEMAKE_KEEP_GOING=1)
+ * the command line overrides. False: err says what is wrong, and what to type instead.
+ */
+bool options_parse(
+	struct options *o, int argc, char **argv, char *const *environment, struct err *err);
 void options_release(struct options *o);
 
 void options_print_help(FILE *out);

@@ -70,10 +70,15 @@ static const char *resolved(struct project *p, const char *path, struct err *err
 }
 
 /* With -C its folder, else that of the Claudefile. */
-static bool find_root(struct project *p, const struct options *o, struct err *err)
+static const char *root_folder(struct project *p, const struct options *o)
 {
 	bool stdin_file = o->file && strcmp(o->file, "-") == 0;
-	const char *folder = o->dir || stdin_file ? "." : path_folder(&p->arena, p->name);
+	return o->dir || stdin_file ? "." : path_folder(&p->arena, p->name);
+}
+
+static bool find_root(struct project *p, const struct options *o, struct err *err)
+{
+	const char *folder = root_folder(p, o);
 	const char *here = resolved(p, ".", err);
 
 	p->root = resolved(p, folder, err);
@@ -100,8 +105,8 @@ bool project_read(struct project *p, const struct options *o, struct err *err)
 		return err_set(err, "cannot go to '%s': %s", o->dir, strerror(errno));
 	if (!find_file(p, o, err) || !find_root(p, o, err) || !read_bytes(p, o, err))
 		return false;
-	p->file = claudefile_read(
-		&p->arena, p->name, p->bytes.s, p->bytes.len, &p->mistakes, &warnings);
+	p->file = claudefile_read_in(&p->arena, p->name, root_folder(p, o), p->top, p->bytes.s,
+		p->bytes.len, &p->mistakes, &warnings);
 	for (size_t i = 0; p->file && !o->silent && i < warnings.n; i++)
 		fprintf(stderr, "%s:%u:%u: warning: %s\n", warnings.v[i].at.file,
 			warnings.v[i].at.line, warnings.v[i].at.col, warnings.v[i].text);
@@ -211,12 +216,36 @@ static bool fill_values(struct project *p, const struct options *o, uv_loop_t *l
 	return project_report_mistakes(p, err);
 }
 
+/* --model */
+static bool choose_model(struct project *p, const struct options *o, struct err *err)
+{
+	if (!o->model)
+		return true;
+	p->graph.model = claudefile_choose_model(p->file, o->model, err);
+	if (!p->graph.model)
+		return err_wrap(err, "%s", o->model_from);
+	const struct model *known = model_find(p->graph.model);
+	if (known && known->retired && !o->silent)
+		fprintf(stderr, "claudemake: warning: model '%s' is retired: choose another\n",
+			p->graph.model);
+	else if (known && known->retires && !o->silent)
+		fprintf(stderr,
+			"claudemake: warning: model '%s' retires on %s: choose another in time\n",
+			p->graph.model, known->retires);
+	return true;
+}
+
 bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
 	struct processes *processes, struct err *err)
 {
+	/* From here on paths are from the root, and commands start there. */
+	if (chdir(p->root) != 0)
+		return err_set(err, "cannot go to '%s': %s", p->root, strerror(errno));
 	if (!fill_values(p, o, loop, processes, err))
 		return false;
 	graph_init(&p->graph, p->file, p->root, p->top);
+	if (!choose_model(p, o, err))
+		return false;
 	graph_build(&p->graph, &p->values, &p->mistakes);
 	if (!project_report_mistakes(p, err))
 		return false;

@@ -56,8 +56,9 @@ cm_ends() {
 # db SQL: rows of the store, columns parted by '|'.
 db() {
 	/usr/bin/python3 - "$PROJECT/.claudemake/state.db" "$1" <<'PY'
-import sqlite3, sys
-for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]):
+import sqlite3, sys, urllib.parse
+store = "file:" + urllib.parse.quote(sys.argv[1]) + "?mode=ro"
+for row in sqlite3.connect(store, uri=True).execute(sys.argv[2]):
     print("|".join("" if value is None else str(value) for value in row))
 PY
 }

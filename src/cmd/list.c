@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { NAME_WIDTH_MAX = 40 };
+enum { NAME_WIDTH_MAX = 40, KIND_WIDTH = 6 };
 
 static const char *kind_of(const struct task_spec *t)
 {
@@ -32,8 +32,9 @@ int cmd_list(const struct claudefile *file, FILE *out)
 	for (size_t i = 0; i < file->tasks.n; i++) {
 		const struct task_spec *t = &file->tasks.v[i];
 		const char *desc = t->desc.s ? t->desc.s : "";
-		fprintf(out, "%s %-*s  %-6s%s%.*s\n", is_default(file, i) ? "*" : " ", width,
-			t->name, kind_of(t), *desc ? "  " : "", (int)strcspn(desc, "\r\n"), desc);
+		fprintf(out, "%s %-*s  %-*s%s%.*s\n", is_default(file, i) ? "*" : " ", width,
+			t->name, *desc ? KIND_WIDTH : 0, kind_of(t), *desc ? "  " : "",
+			(int)strcspn(desc, "\r\n"), desc);
 	}
 	return 0;
 }

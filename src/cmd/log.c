@@ -8,10 +8,8 @@
 #include "report/text.h"
 #include "runner/claude_render.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum {
@@ -91,19 +89,6 @@ static void on_line(void *ctx, const char *line, size_t len)
 	str_release(&text);
 }
 
-/* A run holds its lock as long as it lives: one that was killed leaves attempts without an end. */
-static bool run_lives(const struct shown *s)
-{
-	char *path = mem_printf("%s/.claudemake/runs/%s/lock", s->root, s->run);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool lives = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
-
-	if (fd >= 0)
-		close(fd);
-	free(path);
-	return lives;
-}
-
 struct follow {
 	struct shown *shown;
 	struct state *state;
@@ -120,7 +105,8 @@ static void look_again(void *ctx)
 
 	arena_init(&now.arena);
 	state_attempts(f->state, f->task, ATTEMPTS_MAX, take_row, &now, &err);
-	bool goes_on = now.found && now.running && now.id == f->shown->id && run_lives(f->shown);
+	bool goes_on = now.found && now.running && now.id == f->shown->id &&
+		state_run_lives(f->state, f->shown->run);
 	arena_release(&now.arena);
 	if (goes_on)
 		timer_set(f->timer, LOOK_AGAIN_MS);
@@ -155,7 +141,7 @@ static bool print_file(struct shown *s, const char *path, struct follow *f, stru
 static bool print_attempt(struct shown *s, struct state *state, const char *task, struct err *err)
 {
 	struct follow follow = { .shown = s, .state = state, .task = task };
-	bool alive = s->running && run_lives(s);
+	bool alive = s->running && state_run_lives(state, s->run);
 
 	if (!print_file(s, s->out, alive ? &follow : NULL, err))
 		return false;

@@ -8,10 +8,12 @@
 
 const struct text *task_next_prose(const struct task_spec *spec, size_t *i)
 {
+	const struct text *const single[] = { &spec->prompt, &spec->system_prompt,
+		&spec->append_system_prompt };
 	size_t at = (*i)++;
-	if (at == 0)
-		return &spec->prompt;
-	at -= 1;
+	if (at < sizeof(single) / sizeof(*single))
+		return single[at];
+	at -= sizeof(single) / sizeof(*single);
 	if (at < spec->run.n)
 		return &spec->run.v[at];
 	at -= spec->run.n;

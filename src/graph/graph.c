@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "spec/check.h"
+#include "spec/flags.h"
 
 #include <string.h>
 
@@ -152,7 +153,54 @@ static void models_of(struct builder *b)
 	const struct texts *models = &b->task->spec->model;
 	for (size_t i = 0; i < models->n; i++) {
 		const char *name = expanded(b, &models->v[i]);
-		vec_push(&b->task->models, claudefile_model_id(b->g->file, name));
+		if (!b->g->model)
+			vec_push(&b->task->models, claudefile_model_id(b->g->file, name));
+	}
+	if (b->g->model)
+		vec_push(&b->task->models, b->g->model);
+}
+
+static void check_flag_value(struct builder *b, const struct flag *flag, const struct text *text)
+{
+	const char *value = expanded(b, text);
+	struct str all = STR_INIT;
+
+	if (flag_takes(flag->key, value))
+		return;
+	flag_add_values(flag->key, &all);
+	mistakes_add(b->mistakes, text->at, "'%s' must be %s, not '%s'", flag->key, all.s, value);
+	str_release(&all);
+}
+
+static void check_json(struct builder *b, const struct json *json)
+{
+	struct values_scope names = { .values = b->values, .task = b->task->name };
+	struct template_scope scope = { .ctx = &names, .name = values_name, .env = values_env };
+	struct place at = json->at;
+	struct err err;
+
+	if (json->path.s)
+		path_of(b, &json->path, false);
+	if (!flag_json_expands(json, &scope, &at, &err))
+		mistakes_add(b->mistakes, at, "%s", err.text);
+}
+
+/* What goes to the claude program is expanded for each attempt; here it is only seen to work. */
+static void check_flags(struct builder *b, const struct task_spec *spec)
+{
+	size_t n;
+	const struct flag *flags = flags_all(&n);
+
+	for (const struct flag *f = flags; f < flags + n; f++) {
+		struct texts texts = flag_texts(f, spec);
+		for (size_t i = 0; i < texts.n && f->kind != FLAG_PROSE; i++) {
+			if (f->kind == FLAG_PATHS)
+				path_of(b, &texts.v[i], false);
+			else if (!template_is_literal(texts.v[i].template))
+				check_flag_value(b, f, &texts.v[i]);
+		}
+		if (f->kind == FLAG_JSON)
+			check_json(b, flag_field(f, spec));
 	}
 }
 
@@ -171,8 +219,10 @@ static void fill_task(struct builder *b, const struct task_spec *spec)
 		t->save = path_of(b, &spec->save, true);
 	if (spec->dir.s)
 		t->dir = path_of(b, &spec->dir, false);
-	if (spec->prompt.s)
+	if (spec->prompt.s) {
 		models_of(b);
+		check_flags(b, spec);
+	}
 }
 
 static void add_tasks(struct graph *g, const struct values *values, struct mistakes *mistakes)

@@ -49,6 +49,7 @@ struct graph {
 	const struct claudefile *file;
 	const char *root; /* absolute, links resolved */
 	const char *top;  /* of the git repository, or root: no path leads out of it */
+	const char *model; /* a full id for all prompts, whatever they declare, or NULL */
 	struct task *tasks;
 	size_t n, cap;
 	struct map names;

@@ -9,9 +9,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ENVIRON_MAX = 4 << 20 };
+enum {
+	ENVIRON_MAX = 4 << 20,
+	GRACE_MS = 2000,
+	LOOK_MS = 50,
+};
 
 static bool has_entry(pid_t pid, const char *entry)
 {
@@ -44,4 +49,16 @@ size_t left_signal(const char *name, const char *text, int signal)
 		closedir(proc);
 	free(entry);
 	return n;
+}
+
+void left_end(const char *name, const char *text)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
+
+	if (!left_signal(name, text, SIGTERM))
+		return;
+	left_signal(name, text, SIGCONT);
+	for (int waited = 0; waited < GRACE_MS && left_signal(name, text, 0); waited += LOOK_MS)
+		nanosleep(&pause, NULL);
+	left_signal(name, text, SIGKILL);
 }

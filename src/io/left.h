@@ -13,4 +13,7 @@
  */
 size_t left_signal(const char *name, const char *text, int signal);
 
+/* Ends them all: SIGTERM, up to 2 s, SIGKILL. Blocks; for the time before a run. */
+void left_end(const char *name, const char *text);
+
 #endif

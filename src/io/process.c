@@ -71,6 +71,18 @@ static struct child *child_find(struct processes *ps, pid_t pid)
 	return NULL;
 }
 
+static void nobody_waits(void *ctx, pid_t pid, int status, const struct rusage *usage)
+{
+	(void)ctx, (void)pid, (void)status, (void)usage;
+}
+
+void process_forget(struct processes *ps, pid_t pid)
+{
+	struct child *c = child_find(ps, pid);
+	if (c)
+		c->cb = nobody_waits;
+}
+
 static void hold_loop(struct processes *ps)
 {
 	if (ps->running.n)

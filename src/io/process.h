@@ -40,6 +40,9 @@ bool process_start(struct processes *ps, const struct process_spec *spec, proces
 void process_signal_group(struct processes *ps, pid_t pid, int signal);
 void process_signal(struct processes *ps, pid_t pid, int signal);
 
+/* Its callback doesn't come any more; it is still reaped. */
+void process_forget(struct processes *ps, pid_t pid);
+
 /* How many children are running. */
 size_t processes_running(const struct processes *ps);
 

@@ -213,6 +213,18 @@ out:
 	return ok;
 }
 
+bool state_run_lives(const struct state *st, const char *run)
+{
+	char *path = mem_printf("%s/runs/%s/lock", st->folder, run);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool lives = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return lives;
+}
+
 void state_end_run(struct state *st, int exit_code, int64_t ended_ms)
 {
 	struct state_rows rows;

@@ -24,6 +24,8 @@ struct state_attempt {
 	unsigned number;
 	bool paid; /* asks Claude */
 	const char *model, *session, *folder;
+	const char *key; /* what the work was: the same key is the same work */
+	bool content;    /* the model had answered something */
 	int64_t started_ms, ended_ms; /* ended 0: no result yet */
 	enum outcome outcome;
 	int exit_code, signal;
@@ -89,6 +91,20 @@ const char *state_error(const struct state *st);
 typedef bool (*state_attempt_cb)(void *ctx, const struct state_attempt *a);
 bool state_attempts(struct state *st, const char *task, size_t limit, state_attempt_cb cb, void *ctx,
 	struct err *err);
+
+/*
+ * What runs that were killed left of paid attempts, the newest first: those without a result, of
+ * any run; the successes of runs that never ended, as long as no run has ended since; and of each
+ * task the last in which work was done, if it was interrupted, or failed in such a run.
+ */
+bool state_left(struct state *st, state_attempt_cb cb, void *ctx, struct err *err);
+
+/* The runs since the last one that ended, which have not: killed, or under way. */
+bool state_open_runs(
+	struct state *st, void (*cb)(void *ctx, const char *run), void *ctx, struct err *err);
+
+/* Does the process that made this run live? */
+bool state_run_lives(const struct state *st, const char *run);
 
 /* The median duration of a task's last successes, in one scan for all tasks. */
 typedef void (*state_duration_cb)(void *ctx, const char *task, int64_t ms);

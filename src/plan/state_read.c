@@ -57,11 +57,12 @@ static bool give_rows(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *usage, stat
 	return code == SQLITE_DONE || state_db_fail(db, err);
 }
 
-bool state_attempts(struct state *st, const char *task, size_t limit, state_attempt_cb cb,
-	void *ctx, struct err *err)
+/* where: a condition, in which ?1 is text; or NULL. */
+static bool give_where(struct state *st, const char *where, const char *text, size_t limit,
+	state_attempt_cb cb, void *ctx, struct err *err)
 {
-	char *sql = mem_printf("SELECT %s FROM attempt %s ORDER BY run DESC, id DESC LIMIT %lld",
-		state_attempt_columns, task ? "WHERE task = ?1" : "",
+	char *sql = mem_printf("SELECT %s FROM attempt %s%s ORDER BY run DESC, id DESC LIMIT %lld",
+		state_attempt_columns, where ? "WHERE " : "", where ? where : "",
 		limit < INT64_MAX ? (long long)limit : -1);
 	sqlite3_stmt *rows = state_db_prepare(st->db, sql, err);
 	sqlite3_stmt *usage = !rows ? NULL
@@ -71,12 +72,49 @@ bool state_attempts(struct state *st, const char *task, size_t limit, state_atte
 					      "WHERE run = (SELECT id FROM run WHERE name = ?1) "
 					      "AND id = ?2",
 					      err);
-	if (rows && task)
-		sqlite3_bind_text(rows, 1, task, -1, SQLITE_STATIC);
+	if (rows && text)
+		sqlite3_bind_text(rows, 1, text, -1, SQLITE_STATIC);
 	bool ok = rows && usage && give_rows(st->db, rows, usage, cb, ctx, err);
 	sqlite3_finalize(usage);
 	sqlite3_finalize(rows);
 	free(sql);
+	return ok;
+}
+
+bool state_attempts(struct state *st, const char *task, size_t limit, state_attempt_cb cb,
+	void *ctx, struct err *err)
+{
+	return give_where(st, task ? "task = ?1" : NULL, task, limit, cb, ctx, err);
+}
+
+bool state_left(struct state *st, state_attempt_cb cb, void *ctx, struct err *err)
+{
+	static const char where[] =
+		"paid AND run <> (SELECT id FROM run WHERE name = ?1) AND (ended IS NULL OR "
+		"(outcome = 'ok' AND (SELECT ended FROM run WHERE id = attempt.run) IS NULL AND "
+		"run > (SELECT coalesce(max(id), 0) FROM run WHERE ended IS NOT NULL)) OR "
+		"(content AND outcome <> 'ok' AND (outcome = 'interrupted' OR "
+		"(SELECT ended FROM run WHERE id = attempt.run) IS NULL) AND NOT EXISTS "
+		"(SELECT 1 FROM attempt AS later WHERE later.task = attempt.task AND "
+		"later.content AND (later.run, later.id) > (attempt.run, attempt.id))))";
+	return give_where(st, where, st->run, SIZE_MAX, cb, ctx, err);
+}
+
+bool state_open_runs(
+	struct state *st, void (*cb)(void *ctx, const char *run), void *ctx, struct err *err)
+{
+	int code;
+	sqlite3_stmt *stmt = state_db_prepare(st->db,
+		"SELECT name FROM run WHERE ended IS NULL AND name <> ?1 AND "
+		"id > (SELECT coalesce(max(id), 0) FROM run WHERE ended IS NOT NULL)",
+		err);
+	if (!stmt)
+		return false;
+	sqlite3_bind_text(stmt, 1, st->run, -1, SQLITE_STATIC);
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW)
+		cb(ctx, (const char *)sqlite3_column_text(stmt, 0));
+	bool ok = code == SQLITE_DONE || state_db_fail(st->db, err);
+	sqlite3_finalize(stmt);
 	return ok;
 }
 

@@ -25,6 +25,8 @@ static const struct field fields[] = {
 	F(TEXT, model),
 	F(TEXT, session),
 	F(TEXT, folder),
+	F(TEXT, key),
+	F(BOOL, content),
 	F(TIME, started_ms),
 	F(TIME, ended_ms),
 	F(OUTCOME, outcome),
@@ -62,7 +64,7 @@ enum {
 };
 
 #define COLUMNS                                                                                    \
-	"id, task, number, paid, model, session, folder, started, ended, outcome, exit_code, "     \
+	"id, task, number, paid, model, session, folder, key, content, started, ended, outcome, exit_code, "     \
 	"signal, detail, answer, out, err, tokens_in, tokens_out, cost_usd, cost_unknown"
 
 #define RUN_OF_1 "(SELECT id FROM run WHERE name = ?1)"
@@ -72,7 +74,7 @@ const char state_attempt_columns[] = "(SELECT name FROM run WHERE run.id = attem
 static const char attempt_sql[] =
 	"REPLACE INTO attempt (run, " COLUMNS ") VALUES (" RUN_OF_1
 	", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-	"?19, ?20, ?21)";
+	"?19, ?20, ?21, ?22, ?23)";
 static const char usage_clear_sql[] = "DELETE FROM usage WHERE run = " RUN_OF_1 " AND id = ?2";
 static const char usage_sql[] =
 	"REPLACE INTO usage (run, id, model, input, output, cache_write_5m, cache_write_1h, "

@@ -11,6 +11,7 @@ enum {
 	NAME_COLUMNS_MIN = 12,
 	DOING_COLUMNS_MIN = 8,
 	ROWS_BESIDE_TASKS = 3, /* more tasks, the run, the cursor */
+	TASKS_ON_SMALL = 8,    /* a tall terminal shows more: a third of it */
 };
 
 struct columns {
@@ -31,34 +32,67 @@ static size_t width_of(const char *text, size_t max, const struct look *look)
 	return width;
 }
 
-static void show_in_state(
-	struct shown *s, const struct block *b, enum task_state state, size_t room)
-{
-	const struct active_task *t;
+/* What is worth a line when there are too few of them. */
+enum interest { PROMPT, COMMAND, WAITING, INTERESTS };
 
-	vec_each (t, b->active) {
-		if (b->run->tasks[t->task].state != state)
+static enum interest interest_of(const struct task_view *t)
+{
+	if (t->state != TASK_RUNNING)
+		return WAITING;
+	return t->model ? PROMPT : COMMAND;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t room_of(const struct block *b)
+{
+	size_t room = b->rows > ROWS_BESIDE_TASKS ? b->rows - ROWS_BESIDE_TASKS : 0;
+	size_t most = b->rows / 3 > TASKS_ON_SMALL ? b->rows / 3 : TASKS_ON_SMALL;
+
+	room = smaller(room, smaller(most, BLOCK_TASKS_MAX));
+	if (b->active->n == room + 1)
+		room++; /* "+ 1 more" would take as much room as the task itself */
+	return room;
+}
+
+/* In the order in which they began, so that lines don't jump; what runs before what waits. */
+static void show(struct shown *s, const struct block *b, bool waiting, size_t *places)
+{
+	const struct active_task *a;
+
+	vec_each (a, b->active) {
+		enum interest interest = interest_of(&b->run->tasks[a->task]);
+		if ((interest == WAITING) != waiting)
 			continue;
-		if (s->n < room)
-			s->v[s->n++] = t->task;
-		else if (state == TASK_RUNNING)
-			s->running_left++;
-		else
+		if (places[interest]) {
+			places[interest]--;
+			s->v[s->n++] = a->task;
+		} else if (waiting) {
 			s->waiting_left++;
+		} else {
+			s->running_left++;
+		}
 	}
 }
 
 static struct shown choose(const struct block *b)
 {
 	struct shown s = { .n = 0 };
-	size_t room = b->rows > ROWS_BESIDE_TASKS ? b->rows - ROWS_BESIDE_TASKS : 0;
+	size_t there[INTERESTS] = { 0 }, places[INTERESTS], room = room_of(b);
+	const struct active_task *a;
 
-	if (room > BLOCK_TASKS_MAX)
-		room = BLOCK_TASKS_MAX;
-	if (b->active->n == room + 1)
-		room++; /* "+ 1 more" would take as much room as the task itself */
-	show_in_state(&s, b, TASK_RUNNING, room);
-	show_in_state(&s, b, TASK_DELAYED, room);
+	vec_each (a, b->active) {
+		there[interest_of(&b->run->tasks[a->task])]++;
+	}
+	size_t kept = there[WAITING] && room > 2 ? 1 : 0;
+	places[PROMPT] = smaller(there[PROMPT], room - kept);
+	places[COMMAND] = smaller(there[COMMAND], room - kept - places[PROMPT]);
+	places[WAITING] = room - places[PROMPT] - places[COMMAND];
+	show(&s, b, false, places);
+	show(&s, b, true, places);
 	return s;
 }
 

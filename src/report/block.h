@@ -1,6 +1,7 @@
 /*
  * The block at the bottom of a terminal: a line for each task that runs or waits for a retry,
- * as many as there is room for, and one line about the whole run.
+ * as many as there is room for (prompts before commands, and one that waits), the rest counted,
+ * and one line about the whole run.
  */
 #ifndef REPORT_BLOCK_H
 #define REPORT_BLOCK_H
@@ -17,7 +18,7 @@ struct block {
 	size_t failed;        /* tasks so far */
 };
 
-enum { BLOCK_TASKS_MAX = 8 };
+enum { BLOCK_TASKS_MAX = 20 };
 
 /* Appends the lines. None takes columns or more; there are fewer than rows. */
 void block_add(struct str *out, const struct block *b);

@@ -8,11 +8,15 @@
 
 #include <stdlib.h>
 
+enum { STILL_MAX = 5 }; /* tasks named in a line */
+
 struct plain {
 	struct report_options options;
 	struct look look;
 	struct sink sink;
 	struct active active;
+	const struct run_view *run; /* once a task has changed, while it lasts */
+	int64_t beat_ms;            /* when the next line for what still runs is due, or -1 */
 };
 
 static void begin_line(struct plain *p, const struct task_view *t)
@@ -67,11 +71,13 @@ static void say_ended(struct plain *p, const struct task_view *t)
 		str_add(out, outcome_class(t->outcome)->name);
 	else
 		add_why(p, t);
+	if (t->taken)
+		str_add(out, ", done in the run that was interrupted");
 	if (t->attempts && took >= TOOK_WORTH_SAYING_MS) {
 		str_add(out, ", ");
 		duration_add(out, took);
 	}
-	if (t->attempts && t->model) {
+	if (t->attempts && t->model && !t->taken) {
 		str_add(out, ", ");
 		text_add_cost(out, t->cost_usd, t->cost_unknown);
 	}
@@ -94,8 +100,9 @@ static void on_task_changed(void *self, const struct run_view *run, uint32_t tas
 	struct plain *p = self;
 	const struct task_view *t = &run->tasks[task];
 
+	p->run = run;
 	active_update(&p->active, run, task);
-	if (t->group)
+	if (t->group || p->options.quiet)
 		return;
 	if (t->state == TASK_RUNNING && !p->options.silent && (t->model || p->options.verbose))
 		say_started(p, t);
@@ -109,7 +116,7 @@ static void on_attempt_failed(void *self, const struct run_view *run, uint32_t t
 	const struct task_view *t = &run->tasks[task];
 	int64_t wait = t->until_ms - t->ended_ms;
 
-	if (p->options.silent)
+	if (p->options.silent || p->options.quiet)
 		return;
 	begin_line(p, t);
 	add_why(p, t);
@@ -128,7 +135,7 @@ static void on_progress(void *self, const struct run_view *run, uint32_t task)
 	struct plain *p = self;
 	const struct task_view *t = &run->tasks[task];
 
-	if (!p->options.verbose || !active_has_news(&p->active, run, task))
+	if (!p->options.verbose || p->options.quiet || !active_has_news(&p->active, run, task))
 		return;
 	begin_line(p, t);
 	text_add_name(&p->sink.text, t->doing, &p->look);
@@ -153,6 +160,54 @@ static void on_run_ended(void *self, const struct run_view *run)
 	if (!p->options.silent || !summary_is_success(run))
 		summary_add(&p->sink.text, run, &p->look);
 	sink_flush(&p->sink);
+	p->run = NULL;
+	p->beat_ms = -1;
+}
+
+/* "docs (2m05s), review (1m10s)": those in that state, and since when or until when. */
+static void add_active(struct plain *p, const char *what, enum task_state state, int64_t now)
+{
+	const struct active_task *a;
+	struct str *out = &p->sink.text;
+	size_t n = 0;
+
+	vec_each (a, &p->active) {
+		const struct task_view *t = &p->run->tasks[a->task];
+		if (t->state != state || n++ >= STILL_MAX)
+			continue;
+		str_add(out, n == 1 ? what : ", ");
+		text_add_name(out, t->name, &p->look);
+		str_add(out, " (");
+		text_add_seconds(
+			out, state == TASK_RUNNING ? now - t->started_ms : t->until_ms - now);
+		str_addc(out, ')');
+	}
+	if (n > STILL_MAX)
+		str_addf(out, " and %zu more", n - STILL_MAX);
+	if (n)
+		str_add(out, "; ");
+}
+
+static void say_still_running(struct plain *p, int64_t now)
+{
+	add_active(p, "still running: ", TASK_RUNNING, now);
+	add_active(p, "waiting: ", TASK_DELAYED, now);
+	str_addf(&p->sink.text, "%zu/%zu done", p->run->ok, p->run->total);
+	end_line(p);
+}
+
+static void beat(struct plain *p, int64_t now)
+{
+	if (!p->run || !p->active.n) {
+		p->beat_ms = -1;
+		return;
+	}
+	if (p->beat_ms >= 0 && now >= p->beat_ms) {
+		say_still_running(p, now);
+		p->beat_ms = -1;
+	}
+	if (p->beat_ms < 0)
+		p->beat_ms = now + PLAIN_BEAT_MS;
 }
 
 struct plain *plain_new(const struct report_options *options)
@@ -161,6 +216,7 @@ struct plain *plain_new(const struct report_options *options)
 
 	p->options = *options;
 	p->look = (struct look){ .utf8 = options->utf8, .colour = options->colour };
+	p->beat_ms = -1;
 	sink_init(&p->sink, options->fd);
 	return p;
 }
@@ -187,7 +243,14 @@ struct status plain_status(struct plain *p)
 	};
 }
 
-void plain_flush(struct plain *p)
+void plain_flush(struct plain *p, int64_t now_ms)
 {
+	if (p->options.beats && !p->options.silent && !p->options.quiet)
+		beat(p, now_ms);
 	sink_flush(&p->sink);
+}
+
+int64_t plain_next_beat(const struct plain *p)
+{
+	return p->beat_ms;
 }

@@ -11,16 +11,21 @@ struct report_options {
 	int fd;        /* of the caller: standard error, most often */
 	bool silent;   /* only what fails */
 	bool verbose;  /* what Claude is doing, too */
-	bool terminal; /* a live status can be drawn on fd */
+	bool quiet;    /* nothing before the summary */
+	bool terminal; /* a live status is drawn on fd */
 	bool colour;
 	bool utf8;
+	bool beats; /* where no live status is: a line now and then that something still runs */
 };
 
+enum report_choice { REPORT_DETECT, REPORT_YES, REPORT_NO };
+
 /*
- * Sets terminal, colour and utf8 from what fd is, the locale (after setlocale()) and TERM, CI,
- * NO_COLOR, CLICOLOR_FORCE.
+ * Sets terminal and colour as chosen, or from what fd is and TERM, CI, NO_COLOR, CLICOLOR_FORCE;
+ * utf8 from the locale (after setlocale()), beats from CI.
  */
-void report_options_detect(struct report_options *options);
+void report_options_detect(
+	struct report_options *options, enum report_choice terminal, enum report_choice colour);
 
 struct report;
 
@@ -31,13 +36,18 @@ void report_free(struct report *r);
 /* Lives as long as the report. run_ended() writes the summary at once. */
 const struct status *report_status(const struct report *r);
 
-/* Once in each turn of the loop: writes what is due. */
+/* In all of these r may be NULL. Once in each turn of the loop: writes what is due. */
 void report_flush(struct report *r, int64_t now_ms);
 
 /* The mono time at which a turn is wanted for the display's sake, or -1: none is. */
 int64_t report_next_redraw(const struct report *r, int64_t now_ms);
 
-/* The terminal has another size (SIGWINCH), or something else wrote on it (SIGCONT). */
+/*
+ * The terminal has another size (SIGWINCH); we are about to stop (SIGTSTP), which takes the live
+ * status off the screen; we go on (SIGCONT), and what is on the screen is not ours.
+ */
 void report_resized(struct report *r);
+void report_pause(struct report *r);
+void report_continued(struct report *r);
 
 #endif

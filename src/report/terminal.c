@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 enum {
 	COLUMNS_MIN = 20,
@@ -28,28 +29,37 @@ struct terminal {
 	size_t widths[LINES_DRAWN_MAX]; /* of the lines on the screen */
 	size_t drawn;
 	size_t columns, rows;
+	size_t wraps_at;     /* what the terminal really has, where columns are chosen */
 	bool dirty, resized; /* since it was drawn */
+	bool paused;         /* until we go on, nothing is drawn */
+	bool yields;         /* in the background the block would be drawn over a shell's prompt */
 	int64_t drawn_ms;
 };
 
-static size_t number_in(const char *name, size_t otherwise)
+static size_t number_in(const char *name)
 {
 	const char *text = getenv(name);
 	long n = text ? strtol(text, NULL, 10) : 0;
-	return n > 0 && n <= COLUMNS_MAX ? (size_t)n : otherwise;
+	return n > 0 && n <= COLUMNS_MAX ? (size_t)n : 0;
 }
 
+static size_t within(size_t n, size_t min, size_t max)
+{
+	return n < min ? min : n > max ? max : n;
+}
+
+/* COLUMNS may ask for less than there is, never for more: lines would be cut. */
 static void ask_size(struct terminal *t)
 {
 	struct winsize w = { 0 };
 	bool told = ioctl(t->sink.fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 0;
+	size_t wanted = number_in("COLUMNS"), lines = number_in("LINES");
+	size_t real = told ? w.ws_col : wanted ? wanted : 80;
 
-	t->columns = told ? w.ws_col : number_in("COLUMNS", 80);
-	t->rows = told && w.ws_row > 0 ? w.ws_row : number_in("LINES", 24);
-	if (t->columns < COLUMNS_MIN)
-		t->columns = COLUMNS_MIN;
-	if (t->columns > COLUMNS_MAX)
-		t->columns = COLUMNS_MAX;
+	t->resized |= real != t->wraps_at;
+	t->wraps_at = real;
+	t->columns = within(wanted && wanted < real ? wanted : real, COLUMNS_MIN, COLUMNS_MAX);
+	t->rows = told && w.ws_row > 0 ? w.ws_row : lines ? lines : 24;
 }
 
 /* Terminals wrap what is on the screen when they become narrower. */
@@ -57,8 +67,20 @@ static size_t rows_drawn(const struct terminal *t)
 {
 	size_t rows = 0;
 	for (size_t i = 0; i < t->drawn; i++)
-		rows += t->widths[i] ? (t->widths[i] + t->columns - 1) / t->columns : 1;
+		rows += t->widths[i] ? (t->widths[i] + t->wraps_at - 1) / t->wraps_at : 1;
 	return rows;
+}
+
+static bool is_in_front(const struct terminal *t)
+{
+	pid_t front = tcgetpgrp(t->sink.fd);
+	return front <= 0 || front == getpgrp();
+}
+
+/* Under timeout(1) and its like we are in the background, and nobody else draws. */
+static bool is_started_by_shell(const struct terminal *t)
+{
+	return is_in_front(t) || getpgrp() == getpid();
 }
 
 static void go_to_top(struct terminal *t)
@@ -89,7 +111,8 @@ static void note_widths(struct terminal *t)
 	const char *line = t->below.s, *end;
 
 	for (; (end = strchr(line, '\n')) && t->drawn < LINES_DRAWN_MAX; line = end + 1)
-		t->widths[t->drawn++] = text_width(line, (size_t)(end - line));
+		t->widths[t->drawn++] =
+			within(text_width(line, (size_t)(end - line)), 0, t->wraps_at);
 }
 
 static void make_block(struct terminal *t, int64_t now)
@@ -105,31 +128,42 @@ static void make_block(struct terminal *t, int64_t now)
 			.failed = t->failed });
 }
 
-/* Wrapping is off for the block: should a terminal find a line too wide, it stays one line. */
-static void draw(struct terminal *t, int64_t now)
-{
-	go_to_top(t);
-	write_lines(t, &t->above);
-	str_reset(&t->above);
-	make_block(t, now);
-	str_add(&t->sink.text, "\033[?7l");
-	write_lines(t, &t->below);
-	str_add(&t->sink.text, "\033[J\033[?7h");
-	note_widths(t);
-	sink_flush(&t->sink);
-	t->dirty = false;
-	t->drawn_ms = now;
-}
-
 static void erase(struct terminal *t)
 {
 	bool any = t->drawn > 0;
 
+	ask_size(t);
 	go_to_top(t);
 	write_lines(t, &t->above);
 	str_reset(&t->above);
 	if (any)
 		str_add(&t->sink.text, "\033[J");
+}
+
+/* Wrapping is off for the block: should a terminal find a line too wide, it stays one line. */
+static void draw_block(struct terminal *t, int64_t now)
+{
+	make_block(t, now);
+	str_add(&t->sink.text, "\033[?7l");
+	write_lines(t, &t->below);
+	str_add(&t->sink.text, "\033[J\033[?7h");
+	note_widths(t);
+}
+
+static void draw(struct terminal *t, int64_t now)
+{
+	if (t->yields && !is_in_front(t)) {
+		erase(t);
+	} else {
+		ask_size(t);
+		go_to_top(t);
+		write_lines(t, &t->above);
+		str_reset(&t->above);
+		draw_block(t, now);
+	}
+	sink_flush(&t->sink);
+	t->dirty = false;
+	t->drawn_ms = now;
 }
 
 /* "✓ NAME  REST" */
@@ -165,6 +199,10 @@ static void add_why(struct str *out, const struct task_view *v)
 /* "12s  $0.03  2 attempts" */
 static void add_success(struct str *out, const struct task_view *v)
 {
+	if (v->taken) {
+		str_add(out, "done in the run that was interrupted");
+		return;
+	}
 	if (v->attempts && v->ended_ms - v->started_ms >= TOOK_WORTH_SAYING_MS)
 		duration_add(out, v->ended_ms - v->started_ms);
 	if (v->attempts && v->model) {
@@ -267,6 +305,7 @@ struct terminal *terminal_new(const struct report_options *options)
 	str_init(&t->above);
 	str_init(&t->below);
 	ask_size(t);
+	t->yields = is_started_by_shell(t);
 	return t;
 }
 
@@ -307,6 +346,8 @@ int64_t terminal_next_redraw(const struct terminal *t, int64_t now_ms)
 {
 	int64_t soonest = t->drawn_ms + TERMINAL_GAP_MS;
 
+	if (t->paused)
+		return -1;
 	if (!t->run)
 		return t->above.len ? now_ms : -1;
 	if (t->dirty || t->above.len)
@@ -333,6 +374,19 @@ void terminal_flush(struct terminal *t, int64_t now_ms)
 
 void terminal_resized(struct terminal *t)
 {
-	ask_size(t);
-	t->resized = t->dirty = true;
+	t->dirty = true;
+}
+
+void terminal_pause(struct terminal *t)
+{
+	erase(t);
+	sink_flush(&t->sink);
+	t->paused = true;
+}
+
+void terminal_continued(struct terminal *t)
+{
+	t->paused = false;
+	t->drawn = 0;
+	t->dirty = true;
 }

@@ -18,5 +18,7 @@ struct status terminal_status(struct terminal *t);
 void terminal_flush(struct terminal *t, int64_t now_ms);
 int64_t terminal_next_redraw(const struct terminal *t, int64_t now_ms);
 void terminal_resized(struct terminal *t);
+void terminal_pause(struct terminal *t);
+void terminal_continued(struct terminal *t);
 
 #endif

@@ -9,13 +9,14 @@ struct running {
 	bool looping; /* attempt_steps() is on the stack */
 };
 
-enum doer { DOER_LOOK, DOER_FILES, DOER_MAIN, DOER_INTENT, DOER_RESULT };
+enum doer { DOER_LOOK, DOER_ADOPT, DOER_FILES, DOER_MAIN, DOER_INTENT, DOER_RESULT };
 
 static const struct {
 	const char *name;
 	enum doer doer;
 } steps[STEP_END] = {
 	[STEP_LOOK] = { "look", DOER_LOOK },
+	[STEP_ADOPT] = { "adopt", DOER_ADOPT },
 	[STEP_INTENT] = { "intent", DOER_INTENT },
 	[STEP_PREPARE] = { "prepare", DOER_FILES },
 	[STEP_MAIN] = { "main", DOER_MAIN },
@@ -51,6 +52,10 @@ void attempt_free(struct attempt *a)
 		return;
 	result_release(&a->result);
 	vec_release(&a->commands);
+	vec_release(&a->flags);
+	vec_release(&a->allowed);
+	vec_release(&a->disallowed);
+	vec_release(&a->args);
 	arena_release(&a->arena);
 	free(a);
 }
@@ -61,6 +66,8 @@ static const struct runner *runner_of(const struct running *r)
 	switch (steps[r->a.step].doer) {
 	case DOER_LOOK:
 		return &runners->look;
+	case DOER_ADOPT:
+		return &runners->adopt;
 	case DOER_FILES:
 		return &runners->files;
 	case DOER_MAIN:
@@ -68,6 +75,16 @@ static const struct runner *runner_of(const struct running *r)
 	default:
 		return NULL;
 	}
+}
+
+/* What is adopted has its intent already; what has succeeded has only its files to show. */
+static enum step step_after(const struct attempt *a)
+{
+	if (a->step == STEP_ADOPT && a->reused)
+		return STEP_VERIFY;
+	if (a->step == STEP_ADOPT && a->adopted)
+		return STEP_PREPARE;
+	return a->step + 1;
 }
 
 static void step_ended(struct running *r)
@@ -80,7 +97,7 @@ static void step_ended(struct running *r)
 		a->result.outcome = OUTCOME_INTERRUPTED;
 		failed = true;
 	}
-	a->step = failed ? STEP_RESULT : a->step + 1;
+	a->step = failed ? STEP_RESULT : step_after(a);
 	if (a->step != STEP_RESULT)
 		return;
 	if (!failed)
@@ -133,7 +150,10 @@ static void step_start(struct running *r)
 		break;
 	default: {
 		const struct runner *runner = runner_of(r);
-		runner->start(runner->self, &r->a, &r->events);
+		if (runner->start)
+			runner->start(runner->self, &r->a, &r->events);
+		else
+			step_ended(r);
 	}
 	}
 }
@@ -172,4 +192,9 @@ void attempt_cancel(struct attempt *a, enum cancel how)
 	a->cancelled = true;
 	if (runner && r->in_step && runner->cancel)
 		runner->cancel(runner->self, a, how);
+}
+
+bool attempt_can_be_left(const struct attempt *a)
+{
+	return task_asks_claude(attempt_task(a)) && a->step == STEP_MAIN && a->work;
 }

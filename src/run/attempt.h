@@ -1,5 +1,5 @@
 /*
- * An attempt of a task as a list of steps, one after the other: look, intent, prepare, main,
+ * An attempt of a task as a list of steps, one after the other: look, adopt, intent, prepare, main,
  * verify, publish, result. A step that fails goes straight to the result, which is always
  * recorded. Each step is done by a runner or the journal.
  */
@@ -28,6 +28,9 @@ void attempt_run(struct attempt *a, const struct attempt_hooks *hooks);
 
 /* Asks the current step to end; an attempt whose main step has not started will not start it. */
 void attempt_cancel(struct attempt *a, enum cancel how);
+
+/* Paid work that is under way: it can be left to go on by itself. */
+bool attempt_can_be_left(const struct attempt *a);
 
 /* The name of a step, for messages. */
 const char *step_name(enum step step);

@@ -31,7 +31,7 @@ static struct state_attempt row_of(const struct journal_store *j, const struct a
 {
 	bool paid = task_asks_claude(attempt_task(a));
 	return (struct state_attempt){
-		.run = j->run,
+		.run = a->run ? a->run : j->run,
 		.id = a->id,
 		.task = attempt_task(a)->name,
 		.number = a->number,
@@ -39,15 +39,17 @@ static struct state_attempt row_of(const struct journal_store *j, const struct a
 		.model = a->model,
 		.session = paid ? a->session : NULL,
 		.folder = paid ? a->folder : NULL,
+		.key = *a->key ? a->key : NULL,
 		.started_ms = a->started_wall_ms,
 	};
 }
 
-static void add_result(struct state_attempt *row, const struct result *r)
+void journal_add_result(struct state_attempt *row, const struct result *r)
 {
 	row->ended_ms = time_wall_ms();
 	row->outcome = r->outcome;
 	row->exit_code = r->exit_code;
+	row->content = r->content;
 	row->signal = r->signal;
 	row->detail = r->detail;
 	row->answer = r->answer;
@@ -87,7 +89,7 @@ static void result(void *self, struct attempt *a, journal_cb cb, void *ctx)
 	struct journal_store *j = self;
 	struct state_attempt row = row_of(j, a);
 
-	add_result(&row, &a->result);
+	journal_add_result(&row, &a->result);
 	state_put_result(j->state, &row, row.paid, on_kept, call_new(cb, ctx, a));
 }
 

@@ -15,4 +15,7 @@ struct journal_store *journal_store_new(struct state *state, const char *run);
 void journal_store_free(struct journal_store *j);
 struct journal journal_store(struct journal_store *j);
 
+/* The part of a row that an attempt's end brings; its texts are views into r. */
+void journal_add_result(struct state_attempt *row, const struct result *r);
+
 #endif

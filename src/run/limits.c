@@ -4,7 +4,10 @@
 
 void limits_init(struct run_limits *l, unsigned jobs, int64_t start_gap)
 {
-	*l = (struct run_limits){ .jobs = jobs, .start_gap = start_gap, .next_claude = INT64_MIN };
+	*l = (struct run_limits){ .jobs = jobs,
+		.start_gap = start_gap,
+		.next_claude = INT64_MIN,
+		.account_held_until = INT64_MIN };
 	l->slots = mem_alloc(jobs * sizeof(*l->slots));
 	vec_push(&l->models, (struct model_limit){ .held_until = INT64_MIN });
 }
@@ -35,8 +38,8 @@ int64_t limits_when(const struct run_limits *l, size_t model, int64_t now)
 	if (l->used >= l->jobs || (m->max && m->used >= m->max))
 		return INT64_MAX;
 	if (model == 0)
-		return now;
-	return later(now, later(m->held_until, l->next_claude));
+		return l->used ? load_when(&l->load, now) : now;
+	return later(now, later(m->held_until, later(l->next_claude, l->account_held_until)));
 }
 
 unsigned limits_take(struct run_limits *l, size_t model, int64_t now)
@@ -49,6 +52,8 @@ unsigned limits_take(struct run_limits *l, size_t model, int64_t now)
 	l->models.v[model].used++;
 	if (model)
 		l->next_claude = now + l->start_gap;
+	else
+		load_started(&l->load, now);
 	return slot;
 }
 
@@ -57,10 +62,23 @@ void limits_give(struct run_limits *l, size_t model, unsigned slot)
 	l->slots[slot] = false;
 	l->used--;
 	l->models.v[model].used--;
+	if (!model)
+		load_ended(&l->load);
+}
+
+void limits_no_start(struct run_limits *l, int64_t taken)
+{
+	if (l->next_claude == taken + l->start_gap)
+		l->next_claude = taken;
 }
 
 void limits_hold(struct run_limits *l, size_t model, int64_t until)
 {
 	struct model_limit *m = &l->models.v[model];
 	m->held_until = later(m->held_until, until);
+}
+
+void limits_hold_account(struct run_limits *l, int64_t until)
+{
+	l->account_held_until = later(l->account_held_until, until);
 }

@@ -7,6 +7,7 @@
 #define RUN_LIMITS_H
 
 #include "base/vec.h"
+#include "run/load.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +21,8 @@ struct model_limit {
 struct run_limits {
 	unsigned jobs, used;
 	bool *slots; /* jobs of them */
-	int64_t start_gap, next_claude;
+	int64_t start_gap, next_claude, account_held_until;
+	struct load_limit load;         /* of commands; zeroed: none */
 	VEC(struct model_limit) models; /* [0] stands for "asks no model" */
 };
 
@@ -37,7 +39,11 @@ int64_t limits_when(const struct run_limits *l, size_t model, int64_t now);
 /* Takes the places; the slot's number. limits_when() has said that there is one. */
 unsigned limits_take(struct run_limits *l, size_t model, int64_t now);
 void limits_give(struct run_limits *l, size_t model, unsigned slot);
+/* What took its place at that time did not start claude: the next one need not keep a gap to it. */
+void limits_no_start(struct run_limits *l, int64_t taken);
 
+/* No start of claude at all before then. */
+void limits_hold_account(struct run_limits *l, int64_t until);
 /* No start on this model before then. */
 void limits_hold(struct run_limits *l, size_t model, int64_t until);
 

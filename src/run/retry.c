@@ -71,13 +71,27 @@ static struct retry_decision try_again(
 	return (struct retry_decision){ .again = true, .delay_ms = delay };
 }
 
+/* A moment more than told: the account's clock is not ours. */
+static struct retry_decision park(
+	const struct result *r, struct retry_state *state, int64_t usage_max_ms)
+{
+	int64_t delay = r->retry_after_ms + RETRY_PARK_MORE_MS;
+
+	if (r->retry_after_ms <= 0 || delay > usage_max_ms - state->parked_ms)
+		return no_more;
+	state->parked_ms += delay;
+	return (struct retry_decision){ .again = true, .hold_account = true, .delay_ms = delay };
+}
+
 struct retry_decision retry_decide(const struct task *t, const struct result *r,
-	struct retry_state *state, int64_t wait_max_ms, uint32_t random)
+	struct retry_state *state, const struct retry_waits *max, uint32_t random)
 {
 	enum again again = outcome_class(r->outcome)->again;
 
 	if (again == AGAIN_WAIT && !r->content)
-		return wait_out(r, state, wait_max_ms, random);
+		return wait_out(r, state, max->service_ms, random);
+	if (again == AGAIN_PARK)
+		return park(r, state, max->usage_ms);
 	state->waits = 0;
 	if (again != AGAIN_LOST)
 		return state->lost = 0, try_again(t, r, state);

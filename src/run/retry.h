@@ -12,22 +12,30 @@ struct retry_state {
 	unsigned lost;     /* in a row */
 	unsigned waits;    /* in a row, for the service */
 	int64_t waited_ms; /* for the service, in all */
+	int64_t parked_ms; /* for the usage limit, in all */
+};
+
+/* How long one task may wait, in all: for the service, and for the account's usage limit. */
+struct retry_waits {
+	int64_t service_ms, usage_ms;
 };
 
 struct retry_decision {
 	bool again;
-	bool hold_model; /* nothing else starts on that model meanwhile */
+	bool hold_account; /* nothing else that asks Claude starts meanwhile */
+	bool hold_model;   /* nothing else starts on that model meanwhile */
 	int64_t delay_ms;
 };
 
 enum {
 	RETRY_LOST_MAX = 2,
+	RETRY_PARK_MORE_MS = 1000,
 	RETRY_WAIT_FIRST_MS = 1000, /* doubling, with full jitter, up to: */
 	RETRY_WAIT_MAX_MS = 60 * 1000,
 };
 
-/* Changes state. wait_max_ms: of one task, in all. random: any number, for the jitter. */
+/* Changes state. random: any number, for the jitter. */
 struct retry_decision retry_decide(const struct task *t, const struct result *r,
-	struct retry_state *state, int64_t wait_max_ms, uint32_t random);
+	struct retry_state *state, const struct retry_waits *max, uint32_t random);
 
 #endif

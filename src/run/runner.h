@@ -42,6 +42,7 @@ void result_release(struct result *r);
 
 enum step {
 	STEP_LOOK,
+	STEP_ADOPT,
 	STEP_INTENT,
 	STEP_PREPARE,
 	STEP_MAIN,
@@ -49,6 +50,14 @@ enum step {
 	STEP_PUBLISH,
 	STEP_RESULT,
 	STEP_END
+};
+
+/* A text that is too long for an argument of claude: a file in the attempt's folder instead. */
+struct attempt_file {
+	const char *name; /* "system-prompt": of the file, and the option without "--" */
+	const char *bytes;
+	size_t len;
+	struct attempt_file *next;
 };
 
 /*
@@ -69,11 +78,23 @@ struct attempt {
 	const char *folder;            /* of its files, from the root: ".claudemake/runs/RUN/ID" */
 	int64_t started_ms, started_wall_ms;
 
+	/* The work of a run that was killed, found by STEP_ADOPT (runner/adopt.h). */
+	const char *run;    /* the run under which it is recorded; NULL: this one */
+	bool adopted;       /* it is under way, or ended unseen: it is waited for, not started */
+	bool reused;        /* it has succeeded: nothing is done but to look for its files */
+	const char *resume; /* the session to go on with, or NULL */
+	char key[33];       /* of a paid attempt: what the work is; the same key is the same work */
+
 	/* made by STEP_LOOK */
 	const char *prompt;
 	size_t prompt_len;
 	bool foreign; /* the prompt holds text of a task, a command or a file */
 	struct strs commands;
+	struct strs flags; /* options of claude that the task gives, each with its values */
+	struct strs allowed, disallowed; /* tools, beside the rules of what is declared */
+	struct strs args;                /* more arguments of claude */
+	struct attempt_file *long_prompts;
+	const char *schema; /* JSON: what the answer must conform to, or NULL */
 	char **environment;
 	const char *cwd; /* absolute */
 
@@ -97,11 +118,12 @@ struct runner_events {
 	void (*done)(void *ctx, struct attempt *a);
 };
 
-enum cancel { CANCEL_ASK, CANCEL_NOW };
+/* LEAVE: it goes on without us; it is not watched any more, and done() does not come. */
+enum cancel { CANCEL_ASK, CANCEL_NOW, CANCEL_LEAVE };
 
 struct runner {
 	void *self;
-	/* The step is a->step. How it ended goes into a->result: a failing outcome, or none. */
+	/* NULL: nothing is to be done. The step is a->step. How it ended goes into a->result: a failing outcome, or none. */
 	void (*start)(void *self, struct attempt *a, const struct runner_events *events);
 	/* Asks the step to end; done() still comes. May be called more than once. */
 	void (*cancel)(void *self, struct attempt *a, enum cancel how);
@@ -110,6 +132,7 @@ struct runner {
 /* Who does which step: plugged together in main.c, all fakes in the scheduler's tests. */
 struct runners {
 	struct runner look;  /* templates, and the commands and files in them */
+	struct runner adopt; /* what runs that were killed left of the task */
 	struct runner files; /* prepare, verify, publish */
 	struct runner command;
 	struct runner claude;

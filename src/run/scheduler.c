@@ -6,13 +6,19 @@
 #include "run/retry.h"
 #include "run/tracker.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { EXIT_PARKED = 75 }; /* EX_TEMPFAIL: run it again later */
 
 /* What the scheduler itself knows of a task, beside its view. */
 struct plan_task {
 	uint32_t open; /* edges to tasks that have not ended */
 	size_t model;  /* of its next attempt: index in limits */
 	struct retry_state retry;
+	char session[SESSION_LEN + 1]; /* the last in which work was done, or "" */
+	bool resume;                   /* the next attempt goes on in it */
 };
 
 struct scheduler {
@@ -35,6 +41,7 @@ struct scheduler {
 	int64_t deadline; /* of the run; INT64_MAX: none */
 	int interrupts;
 	bool draining;    /* nothing new starts */
+	bool left;        /* paid work goes on without us */
 	bool lost_memory; /* a result could not be kept */
 };
 
@@ -143,6 +150,8 @@ static void after_failure(struct scheduler *s)
 static void try_later(struct scheduler *s, uint32_t i, const struct retry_decision *d)
 {
 	int64_t until = now_ms(s) + d->delay_ms;
+	if (d->hold_account)
+		limits_hold_account(&s->limits, until);
 	if (d->hold_model)
 		limits_hold(&s->limits, s->tasks[i].model, until);
 	vec_push(&s->delayed, i);
@@ -151,14 +160,32 @@ static void try_later(struct scheduler *s, uint32_t i, const struct retry_decisi
 	tracker_move(&s->tracker, i, TASK_DELAYED);
 }
 
+/* A failure before any content leaves the session of an attempt before it as it was. */
+static void remember_session(struct scheduler *s, const struct attempt *a)
+{
+	struct plan_task *t = &s->tasks[a->task];
+
+	if (a->result.content)
+		snprintf(t->session, sizeof(t->session), "%s", a->session);
+	else if (a->resume && a->resume != t->session)
+		snprintf(t->session, sizeof(t->session), "%s", a->resume);
+	t->resume = t->session[0] && outcome_class(a->result.outcome)->resume;
+	/* A session that is gone says so at once, and nothing else. */
+	if (a->resume && a->result.outcome == OUTCOME_LOST && !a->result.content) {
+		t->session[0] = '\0';
+		t->resume = false;
+	}
+}
+
 static void settle(struct scheduler *s, const struct attempt *a)
 {
 	const struct task *t = attempt_task(a);
+	const struct retry_waits waits = { .service_ms = s->options.wait_ms,
+		.usage_ms = s->options.usage_wait_ms };
 	struct retry_decision d = { 0 };
 
 	if (!outcome_class(a->result.outcome)->success && !s->draining && !a->cancelled)
-		d = retry_decide(t, &a->result, &s->tasks[a->task].retry, s->options.wait_ms,
-			next_random(s));
+		d = retry_decide(t, &a->result, &s->tasks[a->task].retry, &waits, next_random(s));
 	if (d.again) {
 		try_later(s, a->task, &d);
 		return;
@@ -187,6 +214,8 @@ static void on_worked(void *ctx, struct attempt *a)
 	struct scheduler *s = ctx;
 	if (!task_asks_claude(attempt_task(a)))
 		limits_give(&s->limits, s->tasks[a->task].model, a->slot);
+	if (a->reused)
+		limits_no_start(&s->limits, a->started_ms);
 	s->unsettled += !outcome_class(a->result.outcome)->success;
 }
 
@@ -196,6 +225,7 @@ static void on_ended(void *ctx, struct attempt *a, bool kept)
 	forget_live(s, a);
 	if (task_asks_claude(attempt_task(a)))
 		limits_give(&s->limits, s->tasks[a->task].model, a->slot);
+	remember_session(s, a);
 	s->unsettled -= !outcome_class(a->result.outcome)->success;
 	if (!kept) {
 		s->lost_memory = true;
@@ -213,6 +243,8 @@ static void start(struct scheduler *s, uint32_t i, size_t model, int64_t now)
 
 	a->number = s->tracker.tasks[i].attempts + 1;
 	a->model = model_of(s, i);
+	if (s->tasks[i].resume)
+		a->resume = s->tasks[i].session;
 	a->slot = limits_take(&s->limits, model, now);
 	a->started_ms = now;
 	a->started_wall_ms = s->clock.wall_ms(s->clock.ctx);
@@ -285,8 +317,29 @@ bool scheduler_finished(const struct scheduler *s)
 	return !s->live.n && !s->delayed.n && (s->draining || !s->ready.n);
 }
 
+/* The terminal is gone, and paid work is not: the next run takes it up where it is then. */
+static void leave_paid(struct scheduler *s)
+{
+	for (size_t i = s->live.n; i-- > 0;) {
+		struct attempt *a = s->live.v[i];
+		if (!attempt_can_be_left(a))
+			continue;
+		attempt_cancel(a, CANCEL_LEAVE);
+		s->live.v[i] = s->live.v[--s->live.n];
+		attempt_free(a);
+		s->left = true;
+	}
+}
+
+bool scheduler_left_work(const struct scheduler *s)
+{
+	return s->left;
+}
+
 void scheduler_interrupt(struct scheduler *s, int signal)
 {
+	if (signal == SIGHUP)
+		leave_paid(s);
 	if (s->interrupts++ == 0)
 		s->tracker.view.stop_signal = signal;
 	s->draining = true;
@@ -300,6 +353,8 @@ int scheduler_exit_code(const struct scheduler *s)
 		return 128 + v->stop_signal;
 	if (v->timed_out)
 		return 124;
+	if (!v->failed && v->parked && !s->lost_memory)
+		return EXIT_PARKED;
 	return v->done < v->total || v->ok < v->total || s->lost_memory;
 }
 
@@ -353,6 +408,9 @@ struct scheduler *scheduler_new(const struct graph *graph, const struct run_opti
 	s->tasks = mem_alloc((graph->n + 1) * sizeof(*s->tasks));
 	s->rank = rank_tasks(graph, expected_ms);
 	limits_init(&s->limits, options->jobs, options->start_gap_ms);
+	s->limits.load = (struct load_limit){
+		.max = options->load, .average = clock->load, .ctx = clock->ctx
+	};
 	ready_init(&s->ready, s->rank);
 	tracker_init(&s->tracker, graph, status);
 	s->tracker.view.started_ms = s->tracker.view.now_ms = now_ms(s);

@@ -11,17 +11,20 @@
 struct run_options {
 	unsigned jobs; /* processes at once */
 	bool keep_going, fail_fast;
-	int64_t timeout_ms;   /* of the whole run; 0: none */
-	int64_t wait_ms;      /* how long one task may wait out rate limits */
-	int64_t start_gap_ms; /* between two starts of claude */
-	uint32_t seed;        /* of jitter, and of session ids in tests */
-	const char *run;      /* the id of this run */
+	int64_t timeout_ms;    /* of the whole run; 0: none */
+	double load;           /* no further command from this system load on; 0: none */
+	int64_t usage_wait_ms; /* how long one task may wait out the account's usage limit */
+	int64_t wait_ms;       /* how long one task may wait out rate limits */
+	int64_t start_gap_ms;  /* between two starts of claude */
+	uint32_t seed;         /* of jitter, and of session ids in tests */
+	const char *run;       /* the id of this run */
 };
 
 struct clock {
 	void *ctx;
 	int64_t (*mono_ms)(void *ctx);
 	int64_t (*wall_ms)(void *ctx);
+	double (*load)(void *ctx); /* the system's load average; only where there is a limit */
 };
 
 struct scheduler;
@@ -45,8 +48,12 @@ int64_t scheduler_turn(struct scheduler *s);
 /* True when nothing runs and nothing more will start. */
 bool scheduler_finished(const struct scheduler *s);
 
-/* A signal: the first asks the running tasks to end, the second ends them now. */
+/* A signal (SIGHUP leaves paid work under way): the first asks the running tasks to end, the second
+ * ends them now. */
 void scheduler_interrupt(struct scheduler *s, int signal);
+
+/* Has SIGHUP left paid work under way? Then the run has not ended. */
+bool scheduler_left_work(const struct scheduler *s);
 
 /* 0, 1, 124, or 128 + signal, as the command line promises. */
 int scheduler_exit_code(const struct scheduler *s);

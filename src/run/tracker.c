@@ -55,6 +55,8 @@ static void count_done(struct tracker *t, uint32_t task)
 	t->view.done++;
 	if (v->outcome == OUTCOME_OK)
 		t->view.ok++;
+	else if (v->outcome == OUTCOME_USAGE_LIMIT)
+		t->view.parked++;
 	else if (v->outcome != OUTCOME_DEP_FAILED)
 		t->view.failed++;
 	if (v->outcome != OUTCOME_OK && v->outcome != OUTCOME_DEP_FAILED &&
@@ -106,6 +108,7 @@ void tracker_end(struct tracker *t, const struct attempt *a, int64_t now)
 	const struct result *r = &a->result;
 
 	v->outcome = r->outcome;
+	v->taken = a->reused && outcome_class(r->outcome)->success;
 	v->ended_ms = now;
 	v->attempt_usd = 0;
 	v->cost_usd += r->cost_usd;

@@ -1,19 +1,24 @@
 #include "runner/claude.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/str.h"
+#include "io/left.h"
+#include "io/loop.h"
 #include "io/tail.h"
+#include "runner/attempt_lock.h"
 #include "runner/claude_args.h"
 #include "runner/claude_verdict.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-enum { ERRORS_TAIL = 4096 };
+enum {
+	ERRORS_TAIL = 4096,
+	ADOPTED_LOOK_MS = 1000, /* no signal tells that somebody else's child has ended */
+	ADOPTED_END_MS = 50,    /* and when it is about to */
+};
 
 struct work {
 	struct runner_context *ctx;
@@ -21,8 +26,11 @@ struct work {
 	struct runner_events events;
 	struct claude_stream stream;
 	struct tail *tail;
-	pid_t pid; /* of supervise */
+	pid_t pid;             /* of supervise, where it is our child */
+	struct timer *adopted; /* where it is not: looks whether it lives */
 };
+
+static const char resume_prompt[] = "Go on with the task from where you left off.\n";
 
 static const char *file_of(struct attempt *a, const char *name)
 {
@@ -74,11 +82,24 @@ static bool write_prompt(struct work *w, struct err *err)
 
 	if (a->prompt_len && a->prompt[0] == '/')
 		str_addc(&prompt, '\n');
-	str_addn(&prompt, a->prompt, a->prompt_len);
+	if (a->resume)
+		str_add(&prompt, resume_prompt);
+	else
+		str_addn(&prompt, a->prompt, a->prompt_len);
 	bool ok = file_write_private(
 		attempt_path(a, file_of(a, "prompt")), prompt.s, prompt.len, err);
 	str_release(&prompt);
 	return ok;
+}
+
+static bool write_long_prompts(struct work *w, struct err *err)
+{
+	const struct attempt_file *f = w->a->long_prompts;
+
+	while (f && file_write_private(
+			    attempt_path(w->a, file_of(w->a, f->name)), f->bytes, f->len, err))
+		f = f->next;
+	return f == NULL;
 }
 
 static bool make_folder(struct work *w, struct err *err)
@@ -87,27 +108,17 @@ static bool make_folder(struct work *w, struct err *err)
 	const char *folder = attempt_path(a, a->folder);
 
 	return file_make_folders(folder, 0700, err) && write_spec(w, err) && write_prompt(w, err) &&
+		write_long_prompts(w, err) &&
 		file_write_private(attempt_path(a, file_of(a, "out")), "", 0, err);
-}
-
-/* The lock lives exactly as long as supervise, which inherits it: so it tells who lives. */
-static int take_lock(struct work *w, struct err *err)
-{
-	const char *path = attempt_path(w->a, file_of(w->a, "lock"));
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	err_set(err, "cannot lock '%s': %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
 }
 
 static void on_line(void *ctx, const char *line, size_t len)
 {
 	struct work *w = ctx;
-	if (!claude_stream_line(&w->stream, line, len))
+	bool news = claude_stream_line(&w->stream, line, len);
+	if (w->adopted && w->stream.result.seen)
+		timer_set(w->adopted, ADOPTED_END_MS);
+	if (!news)
 		return;
 	struct progress p = {
 		.doing = w->stream.doing.s, .tokens_out = -1, .cost_usd = w->stream.cost_usd
@@ -149,6 +160,9 @@ static void judge(struct work *w)
 		claude_verdict(a, &w->stream, &record, errors.s);
 	else
 		attempt_fail(a, OUTCOME_LOST, "%s", err.text);
+	/* Who would have ended what it started was ended itself. */
+	if (record.reason == EXIT_NONE)
+		left_signal("CLAUDEMAKE_ATTEMPT", a->name, SIGKILL);
 	a->result.out = kept_path(w, "out");
 	if (errors.len)
 		a->result.err = kept_path(w, "err");
@@ -164,6 +178,7 @@ static void work_end(struct work *w)
 	struct runner_events events = w->events;
 
 	tail_free(w->tail);
+	timer_free(w->adopted);
 	claude_stream_release(&w->stream);
 	a->work = NULL;
 	free(w);
@@ -182,7 +197,7 @@ static bool start_supervise(struct work *w, struct err *err)
 {
 	struct attempt *a = w->a;
 	const char *argv[] = { w->ctx->supervise, attempt_path(a, a->folder), NULL };
-	int error, lock = take_lock(w, err);
+	int error, lock = attempt_lock_take(attempt_path(a, file_of(a, "lock")), err);
 
 	if (lock < 0)
 		return false;
@@ -199,6 +214,36 @@ static bool start_supervise(struct work *w, struct err *err)
 	return ok;
 }
 
+static void look_whether_it_lives(void *ctx)
+{
+	struct work *w = ctx;
+	if (attempt_lock_held(attempt_path(w->a, file_of(w->a, "lock")))) {
+		timer_set(w->adopted, w->stream.result.seen ? ADOPTED_END_MS : ADOPTED_LOOK_MS);
+		return;
+	}
+	judge(w);
+	work_end(w);
+}
+
+static bool adopt(struct work *w, struct err *err)
+{
+	w->tail = tail_new(w->ctx->loop, attempt_path(w->a, file_of(w->a, "out")), on_line, w, err);
+	if (!w->tail)
+		return false;
+	w->adopted = timer_new(w->ctx->loop, look_whether_it_lives, w);
+	tail_drain(w->tail, false);
+	timer_set(w->adopted, 0);
+	return true;
+}
+
+static bool start_anew(struct work *w, struct err *err)
+{
+	if (make_folder(w, err))
+		w->tail = tail_new(
+			w->ctx->loop, attempt_path(w->a, file_of(w->a, "out")), on_line, w, err);
+	return w->tail && start_supervise(w, err);
+}
+
 static void claude_start(void *self, struct attempt *a, const struct runner_events *events)
 {
 	struct work *w = mem_alloc(sizeof(*w));
@@ -207,22 +252,60 @@ static void claude_start(void *self, struct attempt *a, const struct runner_even
 	*w = (struct work){ .ctx = self, .a = a, .events = *events };
 	claude_stream_init(&w->stream, a->graph->root);
 	a->work = w;
-	if (make_folder(w, &err))
-		w->tail = tail_new(
-			w->ctx->loop, attempt_path(a, file_of(a, "out")), on_line, w, &err);
-	if (w->tail && start_supervise(w, &err))
+	if (a->adopted ? adopt(w, &err) : start_anew(w, &err))
 		return;
 	attempt_fail(a, OUTCOME_SPAWN, "%s", err.text);
 	work_end(w);
+}
+
+/* Everything is in its folder: the next run finds it there. */
+static void leave(struct work *w)
+{
+	if (w->pid)
+		process_forget(w->ctx->processes, w->pid);
+	tail_free(w->tail);
+	timer_free(w->adopted);
+	claude_stream_release(&w->stream);
+	w->a->work = NULL;
+	free(w);
 }
 
 /* supervise has the order of signals; a second one, or SIGQUIT, means now. */
 static void claude_cancel(void *self, struct attempt *a, enum cancel how)
 {
 	struct work *w = a->work;
+	int signal = how == CANCEL_NOW ? SIGQUIT : SIGTERM;
 	(void)self;
-	if (w && w->pid)
-		process_signal(w->ctx->processes, w->pid, how == CANCEL_NOW ? SIGQUIT : SIGTERM);
+	if (w && how == CANCEL_LEAVE)
+		leave(w);
+	else if (w && w->adopted)
+		attempt_lock_signal(attempt_path(a, file_of(a, "lock")), signal);
+	else if (w && w->pid)
+		process_signal(w->ctx->processes, w->pid, signal);
+}
+
+static void add_line(void *ctx, const char *line, size_t len)
+{
+	claude_stream_line(ctx, line, len);
+}
+
+void claude_settle(const struct graph *g, const char *folder, struct result *result)
+{
+	struct arena arena;
+	struct claude_stream stream;
+
+	arena_init(&arena);
+	claude_stream_init(&stream, g->root);
+	const char *out = arena_printf(&arena, "%s/out", folder);
+	struct tail *tail =
+		tail_new(NULL, path_join(&arena, g->root, out), add_line, &stream, NULL);
+	if (tail)
+		tail_drain(tail, true);
+	claude_verdict_settle(result, g->file, &stream);
+	result->out = mem_strdup(out);
+	tail_free(tail);
+	claude_stream_release(&stream);
+	arena_release(&arena);
 }
 
 struct runner claude_runner(struct runner_context *ctx)

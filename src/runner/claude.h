@@ -9,4 +9,10 @@
 
 struct runner claude_runner(struct runner_context *ctx);
 
+/*
+ * The usage and cost of an attempt that nobody waits for any more, from the files in its folder
+ * (from the root); outcome ok if it had succeeded, else interrupted.
+ */
+void claude_settle(const struct graph *g, const char *folder, struct result *result);
+
 #endif

@@ -131,6 +131,27 @@ static void add_list(
 	vec_push(args, arena_strndup(&a->arena, list->s, list->len));
 }
 
+static void join(struct str *list, const struct strs *words)
+{
+	for (size_t i = 0; i < words->n; i++)
+		str_addf(list, "%s%s", list->len ? "," : "", words->v[i]);
+}
+
+static void add_words(struct strs *args, const struct strs *words)
+{
+	for (size_t i = 0; i < words->n; i++)
+		vec_push(args, words->v[i]);
+}
+
+static void add_long_prompts(struct attempt *a, struct strs *args)
+{
+	for (const struct attempt_file *f = a->long_prompts; f; f = f->next) {
+		const char *path = arena_printf(&a->arena, "%s/%s", a->folder, f->name);
+		vec_push(args, arena_printf(&a->arena, "--%s-file", f->name));
+		vec_push(args, attempt_path(a, path));
+	}
+}
+
 void claude_args(struct attempt *a, const char *program, struct strs *args)
 {
 	const struct task *t = attempt_task(a);
@@ -143,13 +164,23 @@ void claude_args(struct attempt *a, const char *program, struct strs *args)
 	/* A single long message is silent otherwise. */
 	if (t->spec->idle_timeout_ms)
 		vec_push(args, "--include-partial-messages");
+	add_words(args, &a->flags);
+	add_long_prompts(a, args);
 	add_rules(a, &t->outputs, &allow, &deny);
 	add_rules(a, &t->edits, &allow, &deny);
 	deny_memory(a, &deny);
 	add_rule(&deny, a->graph->root, ".claudemake/**", true);
 	add_rule(&deny, a->graph->root, "Claudefile*", true);
+	join(&allow, &a->allowed);
+	join(&deny, &a->disallowed);
 	add_list(a, args, "--allowedTools", &allow);
 	add_list(a, args, "--disallowedTools", &deny);
+	if (a->resume) {
+		vec_push(args, "--resume");
+		vec_push(args, a->resume);
+		vec_push(args, "--fork-session");
+	}
+	add_words(args, &a->args);
 	vec_push(args, NULL);
 	str_release(&allow);
 	str_release(&deny);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { DOING_MAX = 400, DENIED_MAX = 200 };
+enum { DOING_MAX = 400 };
 
 void claude_stream_init(struct claude_stream *s, const char *root)
 {
@@ -12,8 +12,7 @@ void claude_stream_init(struct claude_stream *s, const char *root)
 	str_init(&s->doing);
 	str_init(&s->result.answer);
 	str_init(&s->result.errors);
-	str_init(&s->result.denied);
-	str_init(&s->result.denied_file);
+	claude_denials_init(&s->result.denied);
 }
 
 void claude_stream_release(struct claude_stream *s)
@@ -21,8 +20,9 @@ void claude_stream_release(struct claude_stream *s)
 	str_release(&s->doing);
 	str_release(&s->result.answer);
 	str_release(&s->result.errors);
-	str_release(&s->result.denied);
-	str_release(&s->result.denied_file);
+	claude_denials_release(&s->result.denied);
+	claude_writes_release(&s->writes);
+	json_decref(s->result.structured);
 }
 
 static int64_t number_of(const json_t *object, const char *key)
@@ -111,6 +111,7 @@ static void show_block(struct claude_stream *s, const json_t *block)
 {
 	const char *type = claude_text(block, "type");
 
+	claude_writes_block(&s->writes, block);
 	if (strcmp(type, "text") == 0)
 		set_doing(s, "", claude_text(block, "text"));
 	else if (strcmp(type, "tool_use") == 0)
@@ -197,40 +198,39 @@ static void read_usage(struct claude_result *r, json_t *models)
 	}
 }
 
-static int first_line(const char *text, size_t max)
-{
-	size_t n = strcspn(text, "\r\n");
-	return (int)(n < max ? n : max);
-}
-
-static void read_denials(struct claude_stream *s, const json_t *denials)
-{
-	struct claude_result *r = &s->result;
-	const json_t *d;
-	size_t i;
-
-	str_reset(&r->denied);
-	str_reset(&r->denied_file);
-	json_array_foreach(denials, i, d)
-	{
-		const json_t *input = json_object_get(d, "tool_input");
-		const char *file = claude_text(input, "file_path");
-		const char *about = claude_from_root(s->root, claude_tool_subject(input));
-		if (*file && !r->denied_file.len)
-			str_add(&r->denied_file, claude_from_root(s->root, file));
-		if (i < 3)
-			str_addf(&r->denied, "%s%.*s %.*s", i ? ", " : "", DENIED_MAX,
-				claude_text(d, "tool_name"), first_line(about, DENIED_MAX), about);
-	}
-	if (json_array_size(denials) > 3)
-		str_addf(&r->denied, " and %zu more", json_array_size(denials) - 3);
-}
-
 static void set_str(struct str *into, const json_t *text)
 {
 	str_reset(into);
 	if (json_is_string(text))
 		str_addn(into, json_string_value(text), json_string_length(text));
+}
+
+/* The answer is its text as the program wrote it, which keeps the numbers as they were. */
+static void take_structured(struct claude_result *r, json_t *structured)
+{
+	json_t *answer = json_loadb(r->answer.s, r->answer.len, JSON_DECODE_ANY, NULL);
+	char *text = structured && !answer ? json_dumps(structured, JSON_COMPACT) : NULL;
+
+	json_decref(r->structured);
+	r->structured = json_incref(structured);
+	if (text) {
+		str_reset(&r->answer);
+		str_add(&r->answer, text);
+	}
+	free(text);
+	json_decref(answer);
+}
+
+static bool on_user(struct claude_stream *s, const json_t *event)
+{
+	const json_t *block;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(event, "message"), "content"), i, block)
+	{
+		claude_writes_block(&s->writes, block);
+	}
+	return false;
 }
 
 static bool on_result(struct claude_stream *s, const json_t *event)
@@ -248,7 +248,8 @@ static bool on_result(struct claude_stream *s, const json_t *event)
 	set_str(&r->answer, json_object_get(event, "result"));
 	set_str(&r->errors, json_array_get(json_object_get(event, "errors"), 0));
 	read_usage(r, json_object_get(event, "modelUsage"));
-	read_denials(s, json_object_get(event, "permission_denials"));
+	claude_denials_read(&r->denied, s->root, json_object_get(event, "permission_denials"));
+	take_structured(r, json_object_get(event, "structured_output"));
 	return false;
 }
 
@@ -259,6 +260,7 @@ bool claude_stream_line(struct claude_stream *s, const char *line, size_t len)
 		bool (*read)(struct claude_stream *s, const json_t *event);
 	} readers[] = {
 		{ "assistant", on_assistant },
+		{ "user", on_user },
 		{ "system", on_system },
 		{ "rate_limit_event", on_rate_limit },
 		{ "result", on_result },

@@ -8,6 +8,8 @@
 
 #include "base/str.h"
 #include "run/runner.h"
+#include "runner/claude_denied.h"
+#include "runner/claude_writes.h"
 
 /* What the claude program itself calls a failure of the API: of its "<synthetic>" messages. */
 enum claude_error {
@@ -30,8 +32,8 @@ struct claude_result {
 	int64_t turns;
 	struct str answer; /* or the message of a failure */
 	struct str errors;
-	struct str denied;      /* what was denied, for people; empty: nothing */
-	struct str denied_file; /* the first file that could not be written */
+	json_t *structured; /* the answer that --json-schema asked for, or NULL */
+	struct claude_denials denied;
 	struct model_usage usage[USAGE_MODELS_MAX];
 	size_t nusage;
 	double told_usd;
@@ -49,6 +51,7 @@ struct claude_stream {
 	int64_t longest_prompt; /* in tokens, of one message: some prices depend on it */
 	double cost_usd;        /* so far, from what messages told at their start */
 	char message[64];       /* id of the last message counted in cost_usd */
+	struct claude_writes writes;
 	struct claude_result result;
 };
 

@@ -3,7 +3,7 @@
 #include "base/duration.h"
 #include "base/str.h"
 #include "runner/context.h"
-#include "spec/check.h"
+#include "spec/json_schema.h"
 #include "spec/schema.h"
 
 #include <string.h>
@@ -51,10 +51,10 @@ static double cost_of(
 	return price_cost(&model->price, &m->usage);
 }
 
-static void add_cost(struct attempt *a, const struct model_usage *m, int64_t longest_prompt)
+static void add_cost(struct result *r, const struct claudefile *file, const struct model_usage *m,
+	int64_t longest_prompt)
 {
-	struct result *r = &a->result;
-	const struct price *given = given_price(a->graph->file, m->model);
+	const struct price *given = given_price(file, m->model);
 
 	r->cost_usd += cost_of(m, given, longest_prompt);
 	r->cost_unknown |= !given && !model_find(m->model) && m->told_usd <= 0;
@@ -63,14 +63,13 @@ static void add_cost(struct attempt *a, const struct model_usage *m, int64_t lon
 	r->tokens_out += m->usage.output;
 }
 
-static void take_usage(struct attempt *a, const struct claude_stream *s)
+static void take_usage(
+	struct result *r, const struct claudefile *file, const struct claude_stream *s)
 {
-	struct result *r = &a->result;
-
 	r->nusage = s->result.nusage;
 	memcpy(r->usage, s->result.usage, sizeof(r->usage));
 	for (size_t i = 0; i < r->nusage; i++)
-		add_cost(a, &r->usage[i], s->longest_prompt);
+		add_cost(r, file, &r->usage[i], s->longest_prompt);
 	/* Ended before it could tell: what its messages told is the least that was spent. */
 	if (!r->nusage)
 		r->cost_usd = s->cost_usd;
@@ -81,27 +80,44 @@ static bool went_well(const struct claude_result *r)
 	return r->seen && !r->is_error && strcmp(r->subtype, "success") == 0;
 }
 
-static bool may_be_declared(const struct attempt *a, const char *path)
+static void add_note(struct attempt *a, const char *text)
 {
-	return *path && *path != '/' && !check_protected(path) &&
-		!check_is_claudefile(a->graph->file, path);
+	char *note = a->result.note;
+
+	a->result.note = note ? mem_printf("%s; %s", note, text) : mem_strdup(text);
+	free(note);
 }
 
 static void judge_denied(struct attempt *a, const struct claude_result *r)
 {
 	const struct task *t = attempt_task(a);
-	struct str note = STR_INIT;
+	struct str lines = STR_INIT, note = STR_INIT;
 
-	str_add(&note, r->denied.s);
-	if (may_be_declared(a, r->denied_file.s))
-		str_addf(&note, "; '%s: %s' would allow it", t->edits.n ? "edits" : "outputs",
-			r->denied_file.s);
+	claude_denials_allow(&r->denied, a, &lines);
+	str_addf(&note, "%s%s%s", r->denied.shown.s, lines.len ? "; to allow it: " : "", lines.s);
 	/* Declared outputs prove the work, and an answer needs no tool; edits prove nothing. */
-	if (t->edits.n && !t->outputs.n)
+	if (t->edits.n && !t->outputs.n) {
 		attempt_fail(a, OUTCOME_DENIED, "%s", note.s);
-	else
-		a->result.note = mem_printf("denied: %s", note.s);
+	} else {
+		char *text = mem_printf("denied: %s", note.s);
+		add_note(a, text);
+		free(text);
+	}
+	str_release(&lines);
 	str_release(&note);
+}
+
+/* The program asked for it, and is not believed. */
+static void judge_schema(struct attempt *a, const struct claude_result *r)
+{
+	json_t *schema = json_loads(a->schema, JSON_DECODE_INT_AS_REAL, NULL);
+	struct err err;
+
+	if (!r->structured)
+		attempt_fail(a, OUTCOME_SCHEMA, "the answer is a text, not the JSON asked for");
+	else if (!json_schema_match(schema, r->structured, &err))
+		attempt_fail(a, OUTCOME_SCHEMA, "the answer: %s", err.text);
+	json_decref(schema);
 }
 
 static void judge_answer(struct attempt *a, const struct claude_result *r)
@@ -109,10 +125,22 @@ static void judge_answer(struct attempt *a, const struct claude_result *r)
 	if (r->turns == 0 && !*r->terminal_reason)
 		attempt_fail(a, OUTCOME_INVALID, "no model was asked: %.*s",
 			line_length(r->answer.s), r->answer.s);
+	else if (a->schema)
+		judge_schema(a, r);
 	else if (!r->answer.len)
 		attempt_fail(a, OUTCOME_EMPTY, "the answer is empty");
-	else if (r->denied.len)
+	if (a->result.outcome == OUTCOME_NONE && r->denied.shown.len)
 		judge_denied(a, r);
+}
+
+static void note_writes(struct attempt *a, const struct claude_stream *s)
+{
+	struct str note = STR_INIT;
+
+	claude_writes_undeclared(&s->writes, a, &note);
+	if (note.len)
+		add_note(a, note.s);
+	str_release(&note);
 }
 
 static void judge_rate_limit(struct attempt *a, const struct claude_stream *s)
@@ -197,6 +225,9 @@ static void judge_silence(struct attempt *a, const struct claude_stream *s,
 	else if (e->signal)
 		attempt_fail(a, OUTCOME_KILLED, "claude was ended by signal %d (%s)", e->signal,
 			strsignal(e->signal));
+	else if (!s->lines && e->code != 0 && a->resume)
+		attempt_fail(
+			a, OUTCOME_LOST, "its session is gone: %.*s", line_length(errors), errors);
 	else if (!s->lines && e->code != 0 && *errors)
 		attempt_fail(a, OUTCOME_INVALID, "%.*s", line_length(errors), errors);
 	else
@@ -229,7 +260,7 @@ void claude_verdict(struct attempt *a, const struct claude_stream *s, const stru
 	a->result.content = s->content;
 	a->result.exit_code = e->code;
 	a->result.signal = e->signal;
-	take_usage(a, s);
+	take_usage(&a->result, a->graph->file, s);
 	if (went_well(&s->result))
 		judge_answer(a, &s->result);
 	else if (e->reason > EXIT_EXIT)
@@ -238,4 +269,13 @@ void claude_verdict(struct attempt *a, const struct claude_stream *s, const stru
 		judge_failure(a, s);
 	else
 		judge_silence(a, s, e, errors);
+	note_writes(a, s);
+}
+
+void claude_verdict_settle(
+	struct result *r, const struct claudefile *file, const struct claude_stream *s)
+{
+	r->content = s->content;
+	take_usage(r, file, s);
+	r->outcome = went_well(&s->result) ? OUTCOME_OK : OUTCOME_INTERRUPTED;
 }

@@ -15,4 +15,8 @@
 void claude_verdict(struct attempt *a, const struct claude_stream *s, const struct exit_record *e,
 	const char *errors);
 
+/* Without a task: usage and cost, and whether it went well. */
+void claude_verdict_settle(
+	struct result *r, const struct claudefile *file, const struct claude_stream *s);
+
 #endif

@@ -344,3 +344,10 @@ struct runner command_runner(struct command_runner *c)
 {
 	return (struct runner){ .self = c, .start = command_start, .cancel = command_cancel };
 }
+
+void command_runner_signal(struct command_runner *c, int signal)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->slots[i].work && c->slots[i].work->pid)
+			process_signal_group(c->ctx->processes, c->slots[i].work->pid, signal);
+}

@@ -66,6 +66,16 @@ static bool is_there(struct attempt *a, const char *output)
 	return there;
 }
 
+bool files_are_there(struct attempt *a)
+{
+	const struct task *t = attempt_task(a);
+
+	for (size_t i = 0; i < t->outputs.n; i++)
+		if (t->outputs.v[i][0] != '!' && !is_there(a, t->outputs.v[i]))
+			return false;
+	return true;
+}
+
 static void verify(struct attempt *a)
 {
 	const struct task *t = attempt_task(a);

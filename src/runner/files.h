@@ -7,6 +7,9 @@
 
 #include "runner/context.h"
 
+/* Is there something for each of the task's outputs? */
+bool files_are_there(struct attempt *a);
+
 struct runner files_runner(struct runner_context *ctx);
 
 #endif

@@ -5,6 +5,8 @@
 #include "base/str.h"
 #include "graph/build.h"
 #include "runner/capture.h"
+#include "runner/claude_flags.h"
+#include "spec/schema.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -233,6 +235,39 @@ static bool expand_env(struct look *k, struct err *err)
 	return true;
 }
 
+/* A system prompt is the author's word: no "@/path" is looked for in it. */
+static bool expand_system_prompts(struct look *k, struct err *err)
+{
+	const struct task_spec *spec = attempt_task(k->a)->spec;
+	const struct {
+		const char *option;
+		const struct text *text;
+	} prompts[] = { { "--system-prompt", &spec->system_prompt },
+		{ "--append-system-prompt", &spec->append_system_prompt } };
+
+	for (size_t i = 0; i < sizeof(prompts) / sizeof(*prompts); i++) {
+		size_t len;
+		const char *s;
+		if (!prompts[i].text->s)
+			continue;
+		s = expanded(k, prompts[i].text, &len, err);
+		if (!s)
+			return false;
+		claude_flags_add_prompt(k->a, prompts[i].option, s, len);
+	}
+	return true;
+}
+
+static bool expand_prompts(struct look *k, struct err *err)
+{
+	struct attempt *a = k->a;
+	const struct text *prompt = &attempt_task(a)->spec->prompt;
+
+	a->prompt = expanded(k, prompt, &a->prompt_len, err);
+	a->foreign = is_foreign(k, prompt);
+	return a->prompt && expand_system_prompts(k, err);
+}
+
 static bool expand_all(struct look *k, struct err *err)
 {
 	struct attempt *a = k->a;
@@ -241,11 +276,8 @@ static bool expand_all(struct look *k, struct err *err)
 
 	if (!expand_env(k, err))
 		return false;
-	if (spec->prompt.s) {
-		a->prompt = expanded(k, &spec->prompt, &a->prompt_len, err);
-		a->foreign = is_foreign(k, &spec->prompt);
-		return a->prompt != NULL;
-	}
+	if (spec->prompt.s)
+		return expand_prompts(k, err);
 	for (size_t i = 0; i < spec->run.n; i++) {
 		const char *command = expanded(k, &spec->run.v[i], &len, err);
 		if (!command)
@@ -282,7 +314,7 @@ static void add_own_env(struct look *k)
 	const struct pairs *pairs = &attempt_task(k->a)->spec->env;
 	struct attempt *a = k->a;
 
-	k->env = arena_alloc(&a->arena, (pairs->n + 3) * sizeof(*k->env));
+	k->env = arena_alloc(&a->arena, (pairs->n + 4) * sizeof(*k->env));
 	for (size_t i = 0; i < pairs->n; i++)
 		k->env[i].name = pairs->v[i].name;
 	k->nenv = pairs->n;
@@ -290,6 +322,10 @@ static void add_own_env(struct look *k)
 	k->env[k->nenv++] = (struct value){ "CLAUDEMAKE_RUN",
 		arena_printf(&a->arena, "%s:%s", k->looker->ctx->run, a->graph->root) };
 	k->env[k->nenv++] = (struct value){ "PWD", a->cwd };
+	/* What a killed run left of its commands is known by this. */
+	if (!task_asks_claude(attempt_task(a)))
+		k->env[k->nenv++] = (struct value){ "CLAUDEMAKE_COMMAND",
+			arena_printf(&a->arena, "%s:%s", k->looker->ctx->run, a->graph->root) };
 	/* sh() in the task's env runs with the others only. */
 	a->environment = values_environment(
 		k->looker->ctx->values, &a->arena, k->env + pairs->n, k->nenv - pairs->n, true);
@@ -325,7 +361,11 @@ static void look_start(void *self, struct attempt *a, const struct runner_events
 		.task = t->name,
 		.attempt = a->number,
 		.env = k->env };
-	look_on(k);
+	struct err err;
+	if (task_asks_claude(t) && !claude_flags_fill(a, &k->scope, &err))
+		look_fail(k, OUTCOME_INVALID, err.text);
+	else
+		look_on(k);
 }
 
 static void look_cancel(void *self, struct attempt *a, enum cancel how)

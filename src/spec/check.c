@@ -164,13 +164,18 @@ static void unknown_model(struct decoder *d, const struct text *text)
 }
 
 /* An id that is not known may be new; a plain word is a mistyped alias. */
+bool check_is_model(const char *name)
+{
+	return model_alias_id(name) || model_find(name) || strpbrk(name, "0123456789-.:/");
+}
+
 void check_model(struct decoder *d, const struct schema_key *key, const struct text *text)
 {
 	(void)key;
 	if (!is_literal(text) || map_gets(&d->cf->model_index, text->s))
 		return;
 	const char *id = model_alias_id(text->s);
-	if (!id && !model_find(text->s) && !strpbrk(text->s, "0123456789-.:/"))
+	if (!check_is_model(text->s))
 		unknown_model(d, text);
 	else
 		warn_of_retirement(d, id ? id : text->s, text->at);

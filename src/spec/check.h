@@ -23,6 +23,8 @@ void check_path(struct decoder *d, const struct schema_key *key, const struct te
 void check_glob(struct decoder *d, const struct schema_key *key, const struct text *text);
 void check_needs(struct decoder *d, const struct schema_key *key, const struct text *text);
 void check_model(struct decoder *d, const struct schema_key *key, const struct text *text);
+void check_choice(struct decoder *d, const struct schema_key *key, const struct text *text);
+void check_arg(struct decoder *d, const struct schema_key *key, const struct text *text);
 void check_class(struct decoder *d, const struct schema_key *key, const struct text *text);
 
 /* The keys a task of that kind gives itself, before defaults are merged. */
@@ -34,6 +36,9 @@ void check_targets(struct decoder *d);
 
 /* KIND_PROMPT, KIND_RUN or KIND_GROUP, by the keys that are given. */
 enum schema_kind check_kind(const struct given *given);
+
+/* Could it be a built-in alias or an id? */
+bool check_is_model(const char *name);
 
 /* "[A-Za-z_][A-Za-z0-9_]*", and with more: also any of its characters behind the first. */
 bool check_is_name(const char *text, const char *more);

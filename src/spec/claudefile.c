@@ -1,6 +1,8 @@
 #include "spec/claudefile.h"
 
+#include "base/path.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "spec/check.h"
 
 #include <string.h>
@@ -234,10 +236,23 @@ static void read_root(struct decoder *d, const struct node *root)
 struct claudefile *claudefile_read(struct arena *a, const char *file, const char *bytes, size_t len,
 	struct mistakes *mistakes, struct mistakes *warnings)
 {
+	return claudefile_read_in(
+		a, file, path_folder(a, file), NULL, bytes, len, mistakes, warnings);
+}
+
+struct claudefile *claudefile_read_in(struct arena *a, const char *file, const char *folder,
+	const char *top, const char *bytes, size_t len, struct mistakes *mistakes,
+	struct mistakes *warnings)
+{
 	size_t before = mistakes->n;
 	struct node *root = yaml_read(a, file, bytes, len, mistakes);
 	struct claudefile *cf = arena_alloc(a, sizeof(*cf));
-	struct decoder d = { .a = a, .cf = cf, .mistakes = mistakes, .warnings = warnings };
+	struct decoder d = { .a = a,
+		.cf = cf,
+		.mistakes = mistakes,
+		.warnings = warnings,
+		.folder = folder,
+		.top = top };
 
 	cf->file = file;
 	warnings->label = "warning";
@@ -275,6 +290,35 @@ const char *claudefile_model_id(const struct claudefile *cf, const char *name)
 	const struct model_def *def = claudefile_model(cf, name);
 	const char *id = def ? def->id.s : name, *builtin = model_alias_id(id);
 	return builtin ? builtin : id;
+}
+
+static bool unknown_model(const struct claudefile *cf, const char *name, struct err *err)
+{
+	VEC(const char *) names = { 0 };
+
+	for (size_t i = 0; i < cf->models.n; i++)
+		vec_push(&names, cf->models.v[i].alias);
+	for (const struct model_alias *a = model_aliases(); a->name; a++)
+		vec_push(&names, a->name);
+	vec_push(&names, NULL);
+	const char *meant = str_did_you_mean(name, names.v);
+	if (meant)
+		err_set(err, "unknown model '%s'; did you mean '%s'?", name, meant);
+	else
+		err_set(err, "unknown model '%s': declare it under 'models', or write a full id",
+			name);
+	vec_release(&names);
+	return false;
+}
+
+const char *claudefile_choose_model(
+	const struct claudefile *cf, const char *name, struct err *err)
+{
+	if (!claudefile_model(cf, name) && !check_is_model(name)) {
+		unknown_model(cf, name, err);
+		return NULL;
+	}
+	return claudefile_model_id(cf, name);
 }
 
 const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id)

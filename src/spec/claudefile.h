@@ -27,6 +27,13 @@ struct pairs {
 	size_t n;
 };
 
+/* A map of YAML that stands for JSON, or the path of a file that holds it. */
+struct json {
+	struct place at;
+	const struct node *map; /* NULL: a path, or not given */
+	struct text path;
+};
+
 enum via { VIA_CLI, VIA_API, VIA_BATCH };
 
 /* What a task does not say itself and defaults do not either. */
@@ -57,9 +64,16 @@ struct task_spec {
 	struct place at;
 	struct given given;
 	struct text desc, prompt, save, dir;
+	struct text prompt_file; /* what is in it; where a task has one, prompt is it */
 	struct texts run, needs, after, inputs, outputs, edits, model, shell;
 	struct pairs env;
 	enum via via;
+	struct text effort, permission_mode, agent, system_prompt, append_system_prompt;
+	struct texts tools, allowed_tools, disallowed_tools, setting_sources, betas, args;
+	struct texts mcp_config, add_dir;
+	struct json agents, settings, json_schema;
+	int64_t max_turns; /* 0: no limit */
+	bool bare;
 	int64_t timeout_ms, idle_timeout_ms;
 	struct retry retry;
 };
@@ -87,6 +101,8 @@ struct limits {
 	struct given given;
 	int64_t jobs;
 	int64_t timeout_ms; /* 0: none */
+	int64_t usage_wait_ms;
+	double load;        /* no new command above this system load; 0: none */
 	struct pairs later;
 };
 
@@ -118,11 +134,19 @@ struct claudefile {
  */
 struct claudefile *claudefile_read(struct arena *a, const char *file, const char *bytes, size_t len,
 	struct mistakes *mistakes, struct mistakes *warnings);
+/*
+ * The same where the root is another folder than the file's own: its name for messages, from where
+ * we stand. No file that is read leads out of top, which is absolute.
+ */
+struct claudefile *claudefile_read_in(struct arena *a, const char *file, const char *folder,
+	const char *top, const char *bytes, size_t len, struct mistakes *mistakes,
+	struct mistakes *warnings);
 /* Not of the arena: the indexes. */
 void claudefile_release(struct claudefile *cf);
 
-/* The value of a limit as text: "jobs" takes "4", "timeout" "2h". */
+/* The value of a limit as text: "jobs" takes "4", "timeout" "2h", "load" "2.5". */
 bool limits_set(struct limits *limits, const char *key, const char *value, struct err *err);
+bool load_parse(const char *text, double *load, struct err *err);
 
 const struct var *claudefile_var(const struct claudefile *cf, const char *name);
 const struct model_def *claudefile_model(const struct claudefile *cf, const char *alias);
@@ -130,6 +154,10 @@ const struct model_def *claudefile_model(const struct claudefile *cf, const char
 /* The first declared model that stands for a full id (with or without "[1m]" behind it), or NULL.
  */
 const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id);
+
+/* The full id of a model that a person names: NULL where that is no alias and can't be an id. */
+const char *claudefile_choose_model(
+	const struct claudefile *cf, const char *name, struct err *err);
 
 /* The full model id behind a name of the file: its models, then built-in aliases, then itself. */
 const char *claudefile_model_id(const struct claudefile *cf, const char *name);

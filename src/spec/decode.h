@@ -11,6 +11,8 @@ struct decoder {
 	struct arena *a;
 	struct claudefile *cf;
 	struct mistakes *mistakes, *warnings;
+	const char *folder; /* the root, as messages name it */
+	const char *top;    /* absolute: no file that is read leads out of it; or NULL */
 	const char *task;  /* the one being read, or NULL */
 	size_t vars_known; /* vars that a template may name here */
 	bool any_name;     /* names may be of an axis, which are not known here */
@@ -56,7 +58,14 @@ bool decode_has_template(const char *text);
 /* Readers of numbers (decode_number.c). */
 bool decode_number(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_duration(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_load(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_money(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+
+/* Readers of what goes to the claude program (decode_claude.c). */
+bool decode_bool(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_json(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_prompt_file(
+	struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 
 /* Readers of values with keys of their own (claudefile.c, tasks.c). */
 bool decode_retry(struct decoder *d, const struct schema_key *key, struct node *n, void *field);

@@ -1,5 +1,6 @@
 #include "spec/decode.h"
 
+#include "base/decimal.h"
 #include "base/duration.h"
 
 #include <inttypes.h>
@@ -38,10 +39,26 @@ static bool is_for_later(struct decoder *d, const struct schema_key *key, struct
 	return true;
 }
 
+bool load_parse(const char *text, double *load, struct err *err)
+{
+	double value;
+
+	if (!decimal_parse(text, &value) || value <= 0)
+		return err_set(err, "must be a number above 0 such as 2.5, not '%s'", text);
+	*load = value;
+	return true;
+}
+
 bool limits_set(struct limits *limits, const char *key, const char *value, struct err *err)
 {
-	bool ok = strcmp(key, "jobs") == 0 ? parse_number(value, 1, &limits->jobs, err)
-					   : duration_parse(value, &limits->timeout_ms, err);
+	bool ok;
+
+	if (strcmp(key, "jobs") == 0)
+		ok = parse_number(value, 1, &limits->jobs, err);
+	else if (strcmp(key, "load") == 0)
+		ok = load_parse(value, &limits->load, err);
+	else
+		ok = duration_parse(value, &limits->timeout_ms, err);
 	return ok || err_wrap(err, "'limits.%s'", key);
 }
 
@@ -53,6 +70,19 @@ bool decode_number(struct decoder *d, const struct schema_key *key, struct node 
 	if (is_for_later(d, key, n))
 		return true;
 	if (parse_number(n->text, key->type == TYPE_POSITIVE, field, &err))
+		return true;
+	decode_mistake(d, n->at, "'%s' %s", key->name, err.text);
+	return false;
+}
+
+bool decode_load(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	struct err err;
+	if (!decode_is_scalar(d, key, n))
+		return false;
+	if (is_for_later(d, key, n))
+		return true;
+	if (load_parse(n->text, field, &err))
 		return true;
 	decode_mistake(d, n->at, "'%s' %s", key->name, err.text);
 	return false;
@@ -71,33 +101,11 @@ bool decode_duration(struct decoder *d, const struct schema_key *key, struct nod
 	return false;
 }
 
-/* At most 15 digits: then the nearest double is found without strtod, which minds the locale. */
-static bool parse_money(const char *text, double *out)
-{
-	size_t whole = strspn(text, "0123456789"), part = 0, len = whole;
-	double value = 0, scale = 1;
-
-	if (text[whole] == '.') {
-		part = strspn(text + whole + 1, "0123456789");
-		len += 1 + part;
-	}
-	if (!whole || text[len] || (text[whole] == '.' && !part) || whole + part > 15)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '.')
-			continue;
-		value = value * 10 + (text[i] - '0');
-		scale *= i > whole ? 10 : 1;
-	}
-	*out = value / scale;
-	return true;
-}
-
 bool decode_money(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
 {
 	if (!decode_is_scalar(d, key, n))
 		return false;
-	if (parse_money(n->text, field))
+	if (decimal_parse(n->text, field))
 		return true;
 	decode_mistake(d, n->at, "'%s' must be an amount of USD such as 0.25, not '%s'", key->name,
 		n->text);

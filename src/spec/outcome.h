@@ -62,6 +62,7 @@ struct outcome_class {
 	bool fixed;   /* retry.on can't ask for it */
 	const char *meaning;
 	const char *advice; /* what a user can do; NULL: nothing to do */
+	bool resume;        /* work was done in its session, and the next attempt goes on with it */
 };
 
 const struct outcome_class *outcome_class(enum outcome o);

@@ -43,8 +43,16 @@ enum schema_type {
 	TYPE_DURATION,
 	TYPE_NUMBER,   /* a whole number, 0 or more */
 	TYPE_POSITIVE, /* a whole number, 1 or more */
+	TYPE_LOAD,     /* a system load: above 0 */
 	TYPE_MONEY,    /* USD per million tokens, 0 or more */
 	TYPE_VIA,
+	TYPE_BOOL,
+	TYPE_CHOICE,      /* one of the values that spec/flags.h has for the key */
+	TYPE_CHOICES,     /* the same, or a list of them */
+	TYPE_PATHS,       /* a path or a list of paths, with templates */
+	TYPE_ARGS,        /* arguments for the claude program */
+	TYPE_JSON,        /* a map, or the path of a file */
+	TYPE_PROMPT_FILE, /* a path; the value is what is in the file, as of TYPE_PROSE */
 	TYPE_RETRY, /* a number, or a map with keys of its own, as all below */
 	TYPE_PRICE,
 	TYPE_VARS,
@@ -86,6 +94,7 @@ const struct schema_key *schema_find(const char *name, enum schema_where where);
 bool given_has(const struct given *g, const struct schema_key *key);
 void given_set(struct given *g, const struct schema_key *key);
 /* By name, for readers of a task_spec: was "retry" given? */
+bool limits_given(const struct limits *limits, const char *name);
 bool task_given(const struct task_spec *task, const char *name);
 
 #endif

@@ -105,8 +105,18 @@ static void start_task(struct task_spec *task)
 	task->retry.max_delay_ms = DEFAULT_RETRY_MAX_DELAY_MS;
 }
 
+/* The task's own of either kind wins over that of defaults. */
+static void take_prompt_file(struct task_spec *task)
+{
+	if (!task->prompt.s && task->prompt_file.s)
+		task->prompt = task->prompt_file;
+	if (task->prompt.s)
+		given_set(&task->given, schema_find("prompt", WHERE_TASK));
+}
+
 static void complete_task(struct decoder *d, struct task_spec *task, enum schema_kind kind)
 {
+	take_prompt_file(task);
 	if (!task->shell.n)
 		task->shell = d->cf->shell;
 	if (kind == KIND_PROMPT && !task->model.n)
@@ -142,6 +152,7 @@ static void read_task(struct decoder *d, struct node *n, struct task_spec *task)
 		/* A mistyped 'prompt' is enough said. */
 		if (kind != KIND_GROUP || d->mistakes->n == before)
 			check_task(d, task, kind, n);
+		take_prompt_file(task);
 		merge_defaults(d, task, kind);
 		complete_task(d, task, kind);
 	}

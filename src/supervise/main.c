@@ -74,6 +74,9 @@ static bool lock_hold(bool given, struct err *err)
 	if (flock(LOCK_FD, LOCK_EX | LOCK_NB) != 0)
 		return err_set(err, "cannot lock this attempt, it is running already: %s",
 			strerror(errno));
+	/* A lock of the other kind beside it, since the kernel tells who holds one of these. */
+	struct flock holder = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	fcntl(LOCK_FD, F_SETLK, &holder);
 	return true;
 }
 

@@ -48,6 +48,7 @@ one_task() {
 }
 
 @test "two 429: claudemake waits, holds the model, and goes on; retry is not used up" {
+	long_test failures-two-429
 	standin_start "$(rules "$(error_rule m1 429 rate_limit_error 'slow down' 2 '"retry-after": "3"')")"
 	CM_ENV=(SAID="$BATS_TEST_TMPDIR/cm.err")
 	claudefile <<-'YAML'
@@ -152,15 +153,31 @@ one_task() {
 	[ "$(db "select tokens_out >= 60 from attempt")" = 1 ]
 }
 
+# bash_then_429 TIMES: one call of Bash, then so many 429, then the answer.
+bash_then_429() {
+	standin_start "$(rules "$(bash_rule m1 'echo hi')" \
+		"$(error_rule m1 429 rate_limit_error 'slow down' "$1" '"retry-after": "1"')")"
+}
+
 @test "429 after the first content counts against retry" {
-	standin_start "$(rules '{"match": {"marker": "m1", "turn": 0}, "reply": {"tool": {"name": "Bash", "input": {"command": "echo hi"}}}}' \
-		"$(error_rule m1 429 rate_limit_error 'slow down' '' '"retry-after": "1"')")"
+	bash_then_429 ''
+	one_task
+	cm_run 1
+	[ "$(outcomes task)" = rate_limit ]
+	[ "$(standin_stat requests)" = 3 ]
+}
+
+@test "429 after the first content: the next attempt goes on in that session, nothing is asked twice" {
+	bash_then_429 2
 	claudefile <<-'YAML'
 	tasks:
 	  task: { prompt: "[[m1]]", retry: { times: 1, delay: 1s } }
 	YAML
-	cm_run 1
-	[ "$(outcomes task)" = "rate_limit rate_limit" ]
+	cm_run 0 task
+	[ "$output" = "stand-in answer for m1" ]
+	[ "$(outcomes task)" = "rate_limit ok" ]
+	[ "$(grep -c '"turn": 0, ' "$STANDIN_DIR/requests.jsonl")" = 1 ]
+	[ "$(db "select count(distinct session) from attempt")" = 2 ]
 }
 
 @test "a stream that is cut is asked for again in one piece" {

@@ -84,10 +84,10 @@ teardown() {
 	YAML
 	cm_run 0 answer
 	[ "$output" = "stand-in answer for m1" ]
-	[[ $stderr == *"note: answer: denied: Write other.md; 'outputs: other.md' would allow it"* ]]
+	[[ $stderr == *"note: answer: denied: Write other.md; to allow it: outputs: other.md"* ]]
 	cm_run 1 edit
 	[ "$(outcomes edit)" = denied ]
-	[[ $stderr == *"edit: denied: Write other.md; 'edits: other.md' would allow it"* ]]
+	[[ $stderr == *"edit: denied: Write other.md; to allow it: edits: ['src/**', other.md]"* ]]
 	[ "$(grep -c "Write other.md" <<<"$stderr")" = 2 ]
 	cm_run 1 make
 	[ "$(outcomes make)" = outputs ]
@@ -120,7 +120,7 @@ teardown() {
 	[ ! -e "$BATS_TEST_TMPDIR/beside.md" ]
 	run find "$TEST_HOME" -name MEMORY.md -o -name CLAUDE.md
 	[ -z "$output" ]
-	run ! grep -q "would allow it" <<<"$stderr"
+	run ! grep -q "to allow it" <<<"$stderr"
 	run ! grep -qi "auto memory" "$STANDIN_DIR"/bodies/00001.json
 }
 

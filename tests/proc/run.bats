@@ -198,6 +198,7 @@ need() {
 	YAML
 	cm_start slow
 	wait_for 'grep -qs begun .claudemake/runs/*/slot-0.out'
+	wait_for '[ "$(db "select task from attempt" 2>/dev/null)" = slow ]'
 	cm --log slow >"$BATS_TEST_TMPDIR/log" 3>&- &
 	follower=$!
 	wait_for 'grep -q begun "$BATS_TEST_TMPDIR/log"'
@@ -235,9 +236,8 @@ need() {
 	rm -f started
 	cm_start
 	wait_for '[ -e started ]'
-	kill -INT "$CM_PID"
-	kill -INT "$CM_PID"
-	wait_for '! kill -0 "$CM_PID" 2>/dev/null' 4
+	# Two that come too close are one.
+	wait_for 'kill -INT "$CM_PID" 2>/dev/null; ! kill -0 "$CM_PID" 2>/dev/null' 4
 	cm_ends 130
 	no_process_left
 }

@@ -1,3 +1,4 @@
+#include "base/decimal.h"
 #include "base/duration.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -330,6 +331,40 @@ static void path_resolves_relative(void **state)
 	free(got);
 }
 
+static void decimal_is_read(void **state)
+{
+	static const struct {
+		const char *text;
+		double value; /* -1: none */
+	} rows[] = {
+		{ "0", 0 },
+		{ "4", 4 },
+		{ "2.5", 2.5 },
+		{ "007.10", 7.1 },
+		{ "0.000001", 0.000001 },
+		{ "123456789.012345", 123456789.012345 },
+		{ "", -1 },
+		{ ".5", -1 },
+		{ "5.", -1 },
+		{ "-1", -1 },
+		{ "+1", -1 },
+		{ " 1", -1 },
+		{ "1e3", -1 },
+		{ "0x10", -1 },
+		{ "1,5", -1 },
+		{ "nan", -1 },
+		{ "1.2.3", -1 },
+		{ "1234567890.123456", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		double value = -1;
+		assert_int_equal(decimal_parse(rows[i].text, &value), rows[i].value >= 0);
+		assert_true(value == rows[i].value);
+	}
+}
+
 static void duration_is_read(void **state)
 {
 	static const struct row {
@@ -424,6 +459,7 @@ int main(void)
 		cmocka_unit_test(path_is_below),
 		cmocka_unit_test(path_resolves),
 		cmocka_unit_test(path_resolves_relative),
+		cmocka_unit_test(decimal_is_read),
 		cmocka_unit_test(duration_is_read),
 		cmocka_unit_test(duration_is_shown),
 	};

@@ -21,7 +21,7 @@
 #define ROWS(table) (sizeof(table) / sizeof(*(table)))
 
 /* What a task declares. */
-enum kind { ANSWER, OUTPUTS, EDITS };
+enum kind { ANSWER, OUTPUTS, EDITS, DOCS };
 
 /* An attempt at one task, and what the program prints. */
 struct lab {
@@ -34,15 +34,24 @@ struct lab {
 	struct exit_record exit;
 };
 
+static void declare(struct texts *raw, struct strs *paths, struct text *text)
+{
+	*raw = (struct texts){ text, 1 };
+	vec_push(paths, text->s);
+}
+
 static void lab_init(struct lab *l, enum kind kind)
 {
-	*l = (struct lab){ .spec = { .timeout_ms = 90000, .idle_timeout_ms = 5000 },
+	static struct text texts[] = { { .s = "docs/b.md" }, { .s = "src/**" }, { .s = "docs/*" } };
+
+	*l = (struct lab){ .file.file = "Claudefile",
+		.spec = { .timeout_ms = 90000, .idle_timeout_ms = 5000 },
 		.exit = { .reason = EXIT_EXIT, .code = 1 } };
 	l->task = (struct task){ .name = "t", .spec = &l->spec };
 	if (kind == OUTPUTS)
-		vec_push(&l->task.outputs, "docs/b.md");
-	if (kind == EDITS)
-		vec_push(&l->task.edits, "src/**");
+		declare(&l->spec.outputs, &l->task.outputs, &texts[0]);
+	if (kind == EDITS || kind == DOCS)
+		declare(&l->spec.edits, &l->task.edits, &texts[kind == EDITS ? 1 : 2]);
 	l->graph = (struct graph){
 		.file = &l->file, .root = "/home/user/project", .tasks = &l->task, .n = 1
 	};
@@ -111,7 +120,7 @@ struct row {
 	int64_t wait, in, out;
 	double usd;
 	const char *answer; /* its beginning */
-	const char *detail, *note, *file;
+	const char *detail, *note;
 };
 
 #define OLD .version = "2.1.197"
@@ -126,25 +135,29 @@ struct row {
 	{                                                                                          \
 		.reason = EXIT_EXIT, .code = -1, .signal = 15                                      \
 	}
-#define WROTE                                                                                      \
-	.file = "docs/a.md", .note = "denied: Write docs/a.md; 'outputs: docs/a.md' would allow it"
-#define LIMIT "API Error: Request rejected (429) · This request would exceed your "
-#define ENDED "[ede_diagnostic] result_type=user last_content_type=n/a stop_reason=tool_use"
+#define DENIED_NOTE "denied: Write docs/a.md; to allow it: "
+#define WROTE       .note = "wrote docs/a.md, which is not declared"
+#define LIMIT       "API Error: Request rejected (429) · This request would exceed your "
+#define ENDED       "[ede_diagnostic] result_type=user last_content_type=n/a stop_reason=tool_use"
 
 static const struct row rows[] = {
 	{ "success", ONE, .answer = "Hello.\nA second line, with “quotes” and \\ and 🙂." },
-	{ "success-write", TWO, .answer = "I wrote docs/a.md." },
-	{ "success-write", TWO, .kind = OUTPUTS, .answer = "I wrote docs/a.md." },
+	{ "success-write", TWO, .answer = "I wrote docs/a.md.", WROTE },
+	{ "success-write", TWO, .kind = OUTPUTS, .answer = "I wrote docs/a.md.", WROTE },
+	{ "success-write", TWO, .kind = DOCS, .answer = "I wrote docs/a.md." },
 	{ "success-after-429", ONE, .answer = "stand-in answer for m1" },
 	{ "success", ONE, .exit = { .reason = EXIT_TIMEOUT, .code = -1, .signal = 9 },
 		.answer = "Hello." },
 	{ "success", ONE, .exit = STOP, .answer = "Hello." },
 	{ "success", ONE, .no_record = true, .answer = "Hello." },
-	{ "denied", TWO, .kind = ANSWER, .answer = "I wrote docs/a.md.", WROTE },
-	{ "denied", TWO, .kind = OUTPUTS, .answer = "I wrote docs/a.md.", WROTE },
+	{ "denied", TWO, .kind = ANSWER, .answer = "I wrote docs/a.md.",
+		.note = DENIED_NOTE "outputs: docs/a.md" },
+	{ "denied", TWO, .kind = OUTPUTS, .answer = "I wrote docs/a.md.",
+		.note = DENIED_NOTE "outputs: [docs/b.md, docs/a.md]" },
 	{ "denied", TWO, .kind = EDITS, .outcome = OUTCOME_DENIED, .answer = "I wrote docs/a.md.",
-		.file = "docs/a.md",
-		.detail = "Write docs/a.md; 'edits: docs/a.md' would allow it" },
+		.detail = "Write docs/a.md; to allow it: edits: ['src/**', docs/a.md]" },
+	{ "denied", TWO, .kind = DOCS, .outcome = OUTCOME_DENIED, .answer = "I wrote docs/a.md.",
+		.detail = "Write docs/a.md" },
 	{ "400-credit", .outcome = OUTCOME_BILLING, .detail = "Credit balance is too low" },
 	{ "400-invalid", .outcome = OUTCOME_INVALID,
 		.detail = "API Error: 400 messages.0.content: Field required" },
@@ -155,8 +168,7 @@ static const struct row rows[] = {
 	{ "429-at-once", .outcome = OUTCOME_RATE_LIMIT, .wait = 60000, .detail = LIMIT },
 	{ "429-exhausted", OLD, .outcome = OUTCOME_RATE_LIMIT, .wait = 1000, .detail = LIMIT },
 	{ "429-exhausted", NEW, .outcome = OUTCOME_RATE_LIMIT, .wait = 1215, .detail = LIMIT },
-	{ "429-second-turn", ONE, .outcome = OUTCOME_RATE_LIMIT, .wait = 60000, .detail = LIMIT,
-		.file = "docs/a.md" },
+	{ "429-second-turn", ONE, .outcome = OUTCOME_RATE_LIMIT, .wait = 60000, .detail = LIMIT },
 	{ "500-exhausted", .outcome = OUTCOME_SERVER,
 		.detail = "API Error: 500 Internal server error. This is a server-side issue, " },
 	{ "529-exhausted", .outcome = OUTCOME_OVERLOADED,
@@ -176,7 +188,7 @@ static const struct row rows[] = {
 	{ "max-tokens", .content = true, .in = 400, .out = 80, .usd = 0.0016,
 		.outcome = OUTCOME_MAX_TOKENS, .detail = "API Error: Claude's response exceeded " },
 	{ "max-turns", ONE, .outcome = OUTCOME_MAX_TURNS,
-		.detail = "Reached maximum number of turns (1)" },
+		.detail = "Reached maximum number of turns (1)", WROTE },
 	{ "no-key", .outcome = OUTCOME_AUTH, .detail = "Not logged in · Please run /login" },
 	{ "refusal", OLD, .outcome = OUTCOME_REFUSED, .in = 100, .out = 20, .usd = 0.0004,
 		.detail = "API Error: Claude Code is unable to respond to this request" },
@@ -235,8 +247,6 @@ static void check_row(const struct row *row, const char *version)
 			row->detail ? row->detail : "-");
 	if (!str_eq(r->note, row->note))
 		fail_msg("%s: note: %s", name, r->note ? r->note : "-");
-	if (!str_eq(l.stream.result.denied_file.s, row->file ? row->file : ""))
-		fail_msg("%s: denied file: %s", name, l.stream.result.denied_file.s);
 	if (r->content != row->content || r->retry_after_ms != row->wait ||
 		r->tokens_in != row->in || r->tokens_out != row->out || r->cost_unknown ||
 		fabs(r->cost_usd - row->usd) > 1e-12)
@@ -368,6 +378,12 @@ static const struct {
 		.answer = "yes" },
 	{ BYTES(RESULT(DENIED("\"file_path\":\"/a\"")) RESULT(DENIED("\"command\":\"b\""))),
 		.answer = "yes", .note = "denied: Write b" },
+	{ BYTES(RESULT(",\"permission_denials\":[{\"tool_name\":\"WebFetch\",\"tool_input\":{}},"
+		       "{\"tool_name\":\"Bash\",\"tool_input\":{\"command\":\"npm test -- "
+		       "-w\"}}]")),
+		.answer = "yes",
+		.note = "denied: WebFetch , Bash npm test -- -w; to allow it: allowed_tools: "
+			"[WebFetch, 'Bash(npm test:*)']" },
 	{ BYTES(RESULT(DENIED("\"content\":\"\\ud83d\",\"n\":123456789012345680000"))),
 		.answer = "yes", .note = "denied: Write " },
 	{ BYTES(RESULT(DENIED("\"file_path\":\"/elsewhere/a\""))), .answer = "yes",
@@ -398,7 +414,9 @@ static const struct {
 	{ BYTES(RESULT(",\"modelUsage\":[1],\"permission_denials\":{\"a\":1},\"errors\":\"x\"")),
 		.answer = "yes" },
 	{ BYTES(RESULT(",\"permission_denials\":[1,null,{\"tool_name\":\"A\"},{},{}]")),
-		.answer = "yes", .note = "denied:  ,  , A  and 2 more" },
+		.answer = "yes",
+		.note = "denied:  ,  , A  and 2 more; to allow it: "
+			"allowed_tools: [A]" },
 	{ BYTES(NO(",\"api_error_status\":429e300")), OUTCOME_SERVER, .detail = "no" },
 	{ BYTES(NO(",\"api_error_status\":-1")), OUTCOME_FAILED, .detail = "no" },
 	{ BYTES(NO(",\"api_error_status\":402")), OUTCOME_BILLING, .detail = "no" },

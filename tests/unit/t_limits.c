@@ -31,6 +31,54 @@ static void knows_models(void **state)
 	limits_release(&l);
 }
 
+static double fake_load(void *ctx)
+{
+	return *(double *)ctx;
+}
+
+/* What is done in turn at which second, and whether another command may start after it. */
+static void minds_the_load(void **state)
+{
+	static const struct step {
+		char what; /* Start, End, nothing */
+		int64_t second;
+		double average;
+		bool may;
+	} steps[] = {
+		{ 's', 0, 0.5, true },   /* 1.5 */
+		{ 's', 0, 0.5, true },   /* 2.5 */
+		{ 's', 0, 0.5, false },  /* 3.5: the average can't know yet */
+		{ ' ', 30, 0.6, true },  /* 2.6 */
+		{ ' ', 30, 1.2, false }, /* 3.2 */
+		{ ' ', 600, 2.8, false },
+		{ ' ', 600, 2.7, true },
+		{ 's', 600, 2.7, false },
+		{ 'e', 600, 2.7, false }, /* of the last four the average is told a part */
+		{ 'e', 600, 2.0, true },
+		{ 'e', 600, 3.0, false },
+		{ 'e', 600, 3.0, true }, /* nothing runs: one always may */
+	};
+	struct run_limits l;
+	double average;
+
+	(void)state;
+	limits_init(&l, 10, 0);
+	l.load = (struct load_limit){ .max = 3, .average = fake_load, .ctx = &average };
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		const struct step *s = &steps[i];
+		int64_t now = s->second * 1000;
+		average = s->average;
+		if (s->what == 's')
+			limits_take(&l, 0, now);
+		else if (s->what == 'e')
+			limits_give(&l, 0, l.used - 1);
+		assert_int_equal(limits_when(&l, 0, now), s->may ? now : now + LOAD_LOOK_MS);
+		assert_int_equal(limits_when(&l, limits_model(&l, "m", 0), now), now);
+	}
+	assert_true(l.load.unseen < 1e-9 && l.load.unseen > -1e-9);
+	limits_release(&l);
+}
+
 /* What is done in turn, and what the limits say after it. */
 static void says_when(void **state)
 {
@@ -233,22 +281,22 @@ static void tries_by_class(void **state)
 		struct retry_state s = { 0 };
 
 		assert_int_not_equal(r.outcome, OUTCOME_NONE);
-		assert_int_equal(retry_decide(&t, &r, &s, 99999, 7).again,
+		assert_int_equal(retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 99999 }, 7).again,
 			kind == RETRY || kind == WAIT || kind == LOST);
 		assert_int_equal(s.counted, kind == RETRY);
 		r.content = true;
 		s = (struct retry_state){ 0 };
-		assert_int_equal(retry_decide(&t, &r, &s, 0, 7).again,
+		assert_int_equal(retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again,
 			kind == RETRY || kind == WAIT || kind == LOST);
 		assert_int_equal(s.counted, kind == RETRY || kind == WAIT);
 		s = (struct retry_state){ 0 };
 		spec.retry.on = (struct texts){ &on, 1 };
-		assert_int_equal(retry_decide(&t, &r, &s, 0, 7).again, kind != NEVER);
+		assert_int_equal(retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again, kind != NEVER);
 		s = (struct retry_state){ 0 };
 		spec.retry = (struct retry){ 0 };
 		t.models.v = models;
 		t.models.n = 2;
-		assert_int_equal(retry_decide(&t, &r, &s, 0, 7).again,
+		assert_int_equal(retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again,
 			kind == RETRY || kind == WAIT || kind == LOST || kind == MODEL);
 	}
 }
@@ -266,7 +314,7 @@ static void waits_with_jitter(void **state)
 		struct retry_state s = { 0 };
 		int64_t sum = 0;
 		for (size_t k = 0; k < COUNT(tops); k++) {
-			struct retry_decision d = retry_decide(&t, &r, &s, INT64_MAX, randoms[i]);
+			struct retry_decision d = retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = INT64_MAX }, randoms[i]);
 			assert_true(d.again && d.hold_model);
 			assert_in_range(d.delay_ms, 1, tops[k]);
 			sum += d.delay_ms;
@@ -274,9 +322,9 @@ static void waits_with_jitter(void **state)
 		assert_int_equal(s.waited_ms, sum);
 		/* Something else in between, and the waits begin small again. */
 		struct result other = { .outcome = OUTCOME_FAILED };
-		assert_false(retry_decide(&t, &other, &s, INT64_MAX, 0).again);
+		assert_false(retry_decide(&t, &other, &s, &(struct retry_waits){ .service_ms = INT64_MAX }, 0).again);
 		assert_in_range(
-			retry_decide(&t, &r, &s, INT64_MAX, randoms[i]).delay_ms, 1, tops[0]);
+			retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = INT64_MAX }, randoms[i]).delay_ms, 1, tops[0]);
 	}
 }
 
@@ -308,7 +356,7 @@ static void bears_odd_numbers(void **state)
 		struct retry_state s = { .counted = rows[i].counted, .waited_ms = rows[i].waited };
 		struct result r = { .outcome = rows[i].outcome,
 			.retry_after_ms = rows[i].retry_after };
-		struct retry_decision d = retry_decide(&t, &r, &s, rows[i].wait_max, 3);
+		struct retry_decision d = retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = rows[i].wait_max }, 3);
 		assert_int_equal(d.again, rows[i].again);
 		assert_true(d.delay_ms == rows[i].delay);
 	}
@@ -333,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_models),
+		cmocka_unit_test(minds_the_load),
 		cmocka_unit_test(says_when),
 		cmocka_unit_test(takes_in_order),
 		cmocka_unit_test(passes_by_what_must_wait),

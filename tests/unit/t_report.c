@@ -672,8 +672,8 @@ static void rows_of_terminal(void **state)
 		"     0s  b\n"
 		"     0s  c\n"
 		"     0s  d\n"
-		"     0s  e\n"
-		"      +  6 more running, 1 more waiting\n"
+		"         a  waits 3s: failed, then attempt 2\n"
+		"      +  7 more running\n"
 		"0/11 done · 10 running · 1 waiting · 0s\n",
 		60);
 	for (uint32_t i = 1; i < 7; i++)
@@ -691,6 +691,155 @@ static void rows_of_terminal(void **state)
 		60);
 	world_close(&w);
 	free(s);
+}
+
+/* Of many, prompts are shown before commands, and one that waits; lines keep their order. */
+static void the_interesting_first(void **state)
+{
+	struct screen *s = mem_alloc(sizeof(*s));
+	struct world w;
+	char names[30][8];
+
+	(void)state;
+	open_terminal(&w, "70", "24");
+	begin_run(&w);
+	for (uint32_t i = 0; i < LEN(names); i++) {
+		snprintf(names[i], sizeof(names[i]), "t%u", i);
+		begin(&w, add_task(&w, names[i], i % 10 == 9 ? "claude-opus-5-5" : NULL));
+	}
+	for (uint32_t i = 20; i < 28; i++)
+		retry(&w, i, OUTCOME_FAILED, NULL, 3000);
+	pass(&w, 100);
+	show_frame(&w, s,
+		"     0s  t0\n"
+		"     0s  t1\n"
+		"     0s  t2\n"
+		"     0s  t3\n"
+		"     0s  t9   opus-5-5\n"
+		"     0s  t19  opus-5-5\n"
+		"     0s  t29  opus-5-5\n"
+		"         t20            waits 3s: failed, then attempt 2\n"
+		"      +  15 more running, 7 more waiting\n"
+		"0/30 done · 22 running · 8 waiting · 0s · 0 tokens · $0.00\n",
+		70);
+	setenv("LINES", "48", 1);
+	for (uint32_t i = 9; i < 30; i += 10)
+		end(&w, i, OUTCOME_OK, NULL);
+	pass(&w, 100);
+	written(&w);
+	assert_non_null(strstr(w.seen.s, " t15"));
+	assert_null(strstr(w.seen.s, " t16"));
+	world_close(&w);
+	free(s);
+}
+
+/* ^Z takes the block off the screen; once it goes on, what is there is a shell's. */
+static void stops_and_goes_on(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_terminal(&w, "80", "24");
+	begin_run(&w);
+	begin(&w, add_task(&w, "a", NULL));
+	pass(&w, 100);
+	written(&w);
+	report_pause(w.report);
+	assert_string_equal(written(&w), "\r\033[2A\033[J");
+	assert_int_equal(report_next_redraw(w.report, w.run.now_ms), -1);
+	pass(&w, 5000);
+	written(&w);
+	assert_int_equal(w.writes, 0);
+	report_continued(w.report);
+	pass(&w, 0);
+	assert_ptr_equal(strstr(written(&w), "\033[?7l"), w.seen.s);
+	pass(&w, 1000);
+	written(&w);
+	report_continued(w.report); /* after SIGSTOP, which nobody sees coming */
+	pass(&w, 100);
+	assert_ptr_equal(strstr(written(&w), "\033[?7l"), w.seen.s);
+	world_close(&w);
+	report_pause(NULL);
+	report_continued(NULL);
+	report_resized(NULL);
+}
+
+static void beats(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f", "\033[31mg" };
+	struct world w;
+
+	(void)state;
+	world_open(&w, (struct report_options){ .utf8 = true, .beats = true });
+	begin_run(&w);
+	pass(&w, 50000);
+	assert_int_equal(report_next_redraw(w.report, w.run.now_ms), -1);
+	begin(&w, add_task(&w, "docs", "claude-haiku-5-5"));
+	add_task(&w, "last", NULL);
+	pass(&w, 0);
+	assert_string_equal(written(&w), "docs: started (haiku-5-5)\n");
+	assert_int_equal(report_next_redraw(w.report, w.run.now_ms), 180000);
+	pass(&w, 29999);
+	written(&w);
+	assert_int_equal(w.writes, 0);
+	pass(&w, 1);
+	assert_string_equal(written(&w), "still running: docs (30s); 0/2 done\n");
+	pass(&w, 0);
+	retry(&w, 0, OUTCOME_RATE_LIMIT, NULL, 90000);
+	pass(&w, 30000);
+	written(&w);
+	assert_non_null(strstr(w.seen.s, "\nwaiting: docs (1m00s); 0/2 done\n"));
+	begin(&w, 0);
+	pass(&w, 95000);
+	written(&w);
+	for (uint32_t i = 0; i < LEN(names); i++)
+		begin(&w, add_task(&w, names[i], NULL));
+	pass(&w, 30000);
+	assert_string_equal(written(&w),
+		"still running: docs (2m05s), a (30s), b (30s), c (30s), d (30s) and 3 more; "
+		"0/9 done\n");
+	for (uint32_t i = 0; i < w.run.n; i++)
+		end(&w, i, OUTCOME_OK, NULL);
+	pass(&w, 0);
+	assert_int_equal(report_next_redraw(w.report, w.run.now_ms), -1);
+	world_close(&w);
+}
+
+static void no_beats(void **state)
+{
+	static const struct report_options rows[] = {
+		{ .utf8 = true },
+		{ .beats = true, .silent = true },
+		{ .beats = true, .quiet = true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct world w;
+		world_open(&w, rows[i]);
+		begin_run(&w);
+		begin(&w, add_task(&w, "a", NULL));
+		pass(&w, 0);
+		assert_int_equal(report_next_redraw(w.report, w.run.now_ms), -1);
+		pass(&w, 100000);
+		written(&w);
+		assert_int_equal(w.writes, 0);
+		world_close(&w);
+	}
+}
+
+static void quiet(void **state)
+{
+	struct str want = STR_INIT;
+	struct world w;
+
+	(void)state;
+	world_open(&w, (struct report_options){ .utf8 = true, .quiet = true, .verbose = true });
+	play(&w);
+	str_addf(&want, "note: a line worth saying\n%s", play_summary);
+	assert_string_equal(written(&w), want.s);
+	str_release(&want);
+	world_close(&w);
 }
 
 static void timers(void **state)
@@ -773,13 +922,17 @@ static void detection(void **state)
 {
 	static const struct {
 		const char *force, *no_color;
+		enum report_choice choice;
 		bool colour;
 	} rows[] = {
-		{ NULL, NULL, false },
-		{ "1", NULL, true },
-		{ "0", NULL, false },
-		{ "1", "1", false },
-		{ "1", "", true },
+		{ NULL, NULL, REPORT_DETECT, false },
+		{ "1", NULL, REPORT_DETECT, true },
+		{ "0", NULL, REPORT_DETECT, false },
+		{ "1", "1", REPORT_DETECT, false },
+		{ "1", "", REPORT_DETECT, true },
+		{ NULL, NULL, REPORT_YES, true },
+		{ NULL, "1", REPORT_YES, true },
+		{ "1", NULL, REPORT_NO, false },
 	};
 	struct report_options o = { .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) };
 
@@ -791,7 +944,7 @@ static void detection(void **state)
 			setenv("CLICOLOR_FORCE", rows[i].force, 1);
 		if (rows[i].no_color)
 			setenv("NO_COLOR", rows[i].no_color, 1);
-		report_options_detect(&o);
+		report_options_detect(&o, REPORT_DETECT, rows[i].choice);
 		assert_int_equal(o.colour, rows[i].colour);
 		assert_false(o.terminal);
 		assert_true(o.utf8);
@@ -803,13 +956,17 @@ static void detection_on_a_terminal(void **state)
 {
 	static const struct {
 		const char *term, *ci;
-		bool terminal;
+		enum report_choice choice;
+		bool terminal, colour, beats;
 	} rows[] = {
-		{ "xterm", NULL, true },
-		{ "xterm", "false", true },
-		{ "xterm", "true", false },
-		{ "dumb", NULL, false },
-		{ "", NULL, false },
+		{ "xterm", NULL, REPORT_DETECT, true, true, false },
+		{ "xterm", "false", REPORT_DETECT, true, true, false },
+		{ "xterm", "true", REPORT_DETECT, false, true, true },
+		{ "dumb", NULL, REPORT_DETECT, false, false, false },
+		{ "", NULL, REPORT_DETECT, false, false, false },
+		{ "xterm", "true", REPORT_YES, true, true, true },
+		{ "dumb", NULL, REPORT_YES, true, false, false },
+		{ "xterm", NULL, REPORT_NO, false, true, false },
 	};
 	struct report_options o = { .fd = posix_openpt(O_RDWR | O_NOCTTY) };
 
@@ -823,8 +980,10 @@ static void detection_on_a_terminal(void **state)
 		unsetenv("CI");
 		if (rows[i].ci)
 			setenv("CI", rows[i].ci, 1);
-		report_options_detect(&o);
+		report_options_detect(&o, rows[i].choice, REPORT_DETECT);
 		assert_int_equal(o.terminal, rows[i].terminal);
+		assert_int_equal(o.colour, rows[i].colour);
+		assert_int_equal(o.beats, rows[i].beats);
 	}
 	close(o.fd);
 }
@@ -843,6 +1002,11 @@ int main(void)
 		cmocka_unit_test(many_failures),
 		cmocka_unit_test(terminal_frames),
 		cmocka_unit_test(rows_of_terminal),
+		cmocka_unit_test(the_interesting_first),
+		cmocka_unit_test(stops_and_goes_on),
+		cmocka_unit_test(beats),
+		cmocka_unit_test(no_beats),
+		cmocka_unit_test(quiet),
 		cmocka_unit_test(timers),
 		cmocka_unit_test(resized),
 		cmocka_unit_test(without_colour_and_utf8),

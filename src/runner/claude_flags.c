@@ -1,0 +1,226 @@
+#include "runner/claude_flags.h"
+
+#include "base/file.h"
+#include "base/path.h"
+#include "spec/flags.h"
+#include "spec/json_schema.h"
+#include "spec/json_value.h"
+#include "spec/schema.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { ARGUMENT_MAX = 128 * 1024 }; /* bytes of one argument, its NUL included (Linux) */
+
+struct filler {
+	struct attempt *a;
+	const struct template_scope *scope;
+	const struct flag *flag;
+	struct err *err;
+};
+
+static bool fits(struct filler *f, const char *value)
+{
+	return strlen(value) < ARGUMENT_MAX ||
+		err_set(f->err,
+			"'%s' is over 128 KiB, the longest argument of a program: make it "
+			"shorter",
+			f->flag->key);
+}
+
+static bool add(struct filler *f, const char *option, const char *value)
+{
+	if (!fits(f, value))
+		return false;
+	vec_push(&f->a->flags, option);
+	vec_push(&f->a->flags, value);
+	return true;
+}
+
+static const char *expanded(struct filler *f, const struct text *text)
+{
+	struct str out = STR_INIT;
+	const char *s = NULL;
+
+	if (!text_expand(text, f->scope, &out, f->err))
+		err_wrap(f->err, "%s:%u:%u", text->at.file, text->at.line, text->at.col);
+	else if (strlen(out.s) != out.len)
+		err_set(f->err, "'%s' holds a NUL byte", f->flag->key);
+	else
+		s = arena_strndup(&f->a->arena, out.s, out.len);
+	str_release(&out);
+	return s;
+}
+
+static const char *expanded_path(struct filler *f, const struct text *text)
+{
+	const char *path = expanded(f, text);
+	return path ? path_normal(&f->a->arena, attempt_path(f->a, path)) : NULL;
+}
+
+/* A path that is there may be a link: it stays in the repository unless it is written absolute. */
+static bool stays_inside(struct filler *f, const struct text *text, const char *path)
+{
+	char *resolved = path_resolve(path, f->err);
+	bool ok = resolved && (text->s[0] == '/' || path_below(f->a->graph->top, resolved));
+
+	if (resolved && !ok)
+		err_set(f->err, "'%s' leads out of the repository", text->s);
+	free(resolved);
+	return ok;
+}
+
+static bool add_paths(struct filler *f, const struct texts *texts)
+{
+	for (size_t i = 0; i < texts->n; i++) {
+		const char *path = expanded_path(f, &texts->v[i]);
+		if (!path || !stays_inside(f, &texts->v[i], path))
+			return false;
+		vec_push(&f->a->flags, i ? path : f->flag->option);
+		if (!i)
+			vec_push(&f->a->flags, path);
+	}
+	return true;
+}
+
+static bool add_words(struct filler *f, const struct texts *texts, struct strs *to)
+{
+	for (size_t i = 0; i < texts->n; i++) {
+		const char *word = expanded(f, &texts->v[i]);
+		if (!word || !fits(f, word))
+			return false;
+		vec_push(to, word);
+	}
+	return true;
+}
+
+/* An empty list says "none", and is not the same as nothing said. */
+static bool add_joined(struct filler *f, const struct texts *texts)
+{
+	struct str joined = STR_INIT;
+	struct strs words = { 0 };
+	bool ok = add_words(f, texts, &words);
+
+	for (size_t i = 0; i < words.n; i++)
+		str_addf(&joined, "%s%s", i ? "," : "", words.v[i]);
+	ok = ok && add(f, f->flag->option, arena_strndup(&f->a->arena, joined.s, joined.len));
+	vec_release(&words);
+	str_release(&joined);
+	return ok;
+}
+
+static json_t *json_of_file(struct filler *f, const struct text *text)
+{
+	struct str bytes = STR_INIT;
+	const char *path = expanded_path(f, text);
+	json_t *value = NULL;
+
+	if (path && stays_inside(f, text, path) && file_read(path, JSON_FILE_MAX, &bytes, f->err)) {
+		value = json_from_bytes(bytes.s, bytes.len, f->err);
+		if (!value)
+			err_wrap(f->err, "%s", text->s);
+	}
+	str_release(&bytes);
+	return value;
+}
+
+static json_t *json_of(struct filler *f, const struct json *json)
+{
+	struct place at = json->at;
+	json_t *value;
+
+	if (!json->map)
+		return json_of_file(f, &json->path);
+	value = json_from_yaml(json->map, f->scope, &at, f->err);
+	if (!value)
+		err_wrap(f->err, "%s:%u:%u", at.file, at.line, at.col);
+	return value;
+}
+
+static bool add_json(struct filler *f, const struct json *json)
+{
+	bool is_schema = strcmp(f->flag->key, "json_schema") == 0;
+	json_t *value = json_of(f, json);
+	bool ok = value && (!is_schema || json_schema_check(value, f->err));
+
+	if (ok) {
+		char *text = json_text(value);
+		const char *kept = arena_strdup(&f->a->arena, text);
+		free(text);
+		if (is_schema)
+			f->a->schema = kept;
+		ok = add(f, f->flag->option, kept);
+	} else {
+		err_wrap(f->err, "'%s'", f->flag->key);
+	}
+	json_decref(value);
+	return ok;
+}
+
+static bool add_flag(struct filler *f, const struct task_spec *spec)
+{
+	const struct flag *flag = f->flag;
+	const void *field = flag_field(flag, spec);
+	struct texts texts = flag_texts(flag, spec);
+	struct attempt *a = f->a;
+
+	switch (flag->kind) {
+	case FLAG_PROSE:
+		return true; /* expanded later, when its sh() have run */
+	case FLAG_TEXT: {
+		const char *value = texts.n ? expanded(f, texts.v) : NULL;
+		return !texts.n || (value && add(f, flag->option, value));
+	}
+	case FLAG_NUMBER: {
+		int64_t n = *(const int64_t *)field;
+		return !n || add(f, flag->option, arena_printf(&a->arena, "%" PRId64, n));
+	}
+	case FLAG_BOOL:
+		if (*(const bool *)field)
+			vec_push(&a->flags, flag->option);
+		return true;
+	case FLAG_COMMAS:
+		return !task_given(spec, flag->key) || add_joined(f, &texts);
+	case FLAG_WORDS:
+		if (texts.n)
+			vec_push(&a->flags, flag->option);
+		return add_words(f, &texts, &a->flags);
+	case FLAG_PATHS:
+		return add_paths(f, &texts);
+	case FLAG_JSON: {
+		const struct json *json = field;
+		return (!json->map && !json->path.s) || add_json(f, json);
+	}
+	case FLAG_ALLOW:
+		return add_words(f, &texts, &a->allowed);
+	case FLAG_DENY:
+		return add_words(f, &texts, &a->disallowed);
+	case FLAG_ARGS:
+		return add_words(f, &texts, &a->args);
+	}
+	return true;
+}
+
+bool claude_flags_fill(struct attempt *a, const struct template_scope *scope, struct err *err)
+{
+	struct filler f = { .a = a, .scope = scope, .err = err };
+	size_t n;
+	const struct flag *flags = flags_all(&n);
+
+	for (f.flag = flags; f.flag < flags + n; f.flag++)
+		if (!add_flag(&f, attempt_task(a)->spec))
+			return false;
+	return true;
+}
+
+void claude_flags_add_prompt(struct attempt *a, const char *option, const char *text, size_t len)
+{
+	if (len < ARGUMENT_MAX && strlen(text) == len) {
+		vec_push(&a->flags, option);
+		vec_push(&a->flags, text);
+		return;
+	}
+	struct attempt_file *file = arena_alloc(&a->arena, sizeof(*file));
+	*file = (struct attempt_file){ option + strlen("--"), text, len, a->long_prompts };
+	a->long_prompts = file;
+}
