@@ -10,4 +10,7 @@ enum { HASH_TEXT = 33 }; /* 32 hex digits and the NUL */
 
 void hash_text(char out[HASH_TEXT], const void *bytes, size_t len);
 
+/* What can be read from fd, from where it stands to its end. */
+void hash_fd(char out[HASH_TEXT], int fd);
+
 #endif

@@ -6,8 +6,6 @@
 #include "runner/claude_args.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,17 +47,10 @@ static void add_args(struct str *bytes, struct attempt *a, const char *program)
 /* Not by its time: what a command makes again, the same, is the same work for what reads it. */
 static void add_content(struct str *bytes, int fd)
 {
-	XXH3_state_t *hash = XXH3_createState();
-	char *chunk = mem_alloc(CHUNK);
-	ssize_t n;
+	char sum[HASH_TEXT];
 
-	XXH3_128bits_reset(hash);
-	while ((n = read(fd, chunk, CHUNK)) > 0)
-		XXH3_128bits_update(hash, chunk, (size_t)n);
-	XXH128_hash_t sum = XXH3_128bits_digest(hash);
-	str_addf(bytes, "%016" PRIx64 "%016" PRIx64, sum.high64, sum.low64);
-	XXH3_freeState(hash);
-	free(chunk);
+	hash_fd(sum, fd);
+	str_add(bytes, sum);
 }
 
 static void add_file(struct str *bytes, struct attempt *a, const char *path)

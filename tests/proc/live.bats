@@ -63,19 +63,20 @@ shows() {
 	resize 30 24
 	: >go1
 	shows '✓ first  Ns
-     Ns  a-task…h-room
+     Ns  a-task…-room
      Ns  last
 1/3 done · 2 running · Ns'
 	resize 25 8
 	sleep 1.2
 	resize 22 8
 	resize 70 8
+	shows '✓ first  Ns
+     Ns  a-task-with…uch-room
+     Ns  last
+1/3 done · 2 running · Ns'
 	: >go2
 	shows '✓ first  Ns
-✓ a-task-with-a-rather…t-takes-much-room  Ns
-     Ns  last
-2/3 done · 1 running · Ns' || shows '✓ first  Ns
-✓ a-task-with…h-room  Ns
+✓ a-task-with-a-rather-l…me-that-takes-much-room  Ns
      Ns  last
 2/3 done · 1 running · Ns'
 	: >go3
@@ -87,7 +88,7 @@ shows() {
 	terminal 80 24
 	say 'clear; COLUMNS=34 $CM' Enter
 	shows '     Ns  first
-     Ns  a-tas…-room
+     Ns  a-task…-room
      Ns  last
 0/3 done · 3 running · Ns'
 	say C-c
