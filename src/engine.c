@@ -28,7 +28,6 @@
 
 enum {
 	UNDER_WAY_MS = 24 * 60 * 60 * 1000, /* what is under way already goes first */
-	DEFAULT_WAIT_MS = 10 * 60 * 1000,
 	DEFAULT_USAGE_WAIT_MS = 6 * 60 * 60 * 1000,
 	START_GAP_MS = 300, /* runs of claude share one HOME, and take a second of CPU to start */
 };
@@ -91,7 +90,14 @@ static double system_load(void *ctx)
 static const char *answer_of(void *ctx, uint32_t task)
 {
 	struct engine *e = ctx;
-	return scheduler_view(e->scheduler)->tasks[task].answer;
+	const struct task_view *v = &scheduler_view(e->scheduler)->tasks[task];
+	return outcome_class(v->outcome)->success ? v->answer : NULL;
+}
+
+static bool was_skipped(void *ctx, uint32_t task)
+{
+	struct engine *e = ctx;
+	return scheduler_view(e->scheduler)->tasks[task].outcome == OUTCOME_SKIPPED;
 }
 
 static unsigned jobs_of(const struct engine *e)
@@ -295,10 +301,10 @@ static void stop_for_a_while(struct engine *e)
 {
 	report_pause(e->report);
 	if (e->command)
-		command_runner_signal(e->command, SIGSTOP);
+		command_runner_stop(e->command);
 	raise(SIGSTOP);
 	if (e->command)
-		command_runner_signal(e->command, SIGCONT);
+		command_runner_go_on(e->command);
 }
 
 static void on_signal(void *ctx, int signal)
@@ -388,7 +394,7 @@ static void start(struct engine *e, const struct status *status)
 		.timeout_ms = timeout_of(e),
 		.load = load_of(e),
 		.usage_wait_ms = usage_wait_of(e),
-		.wait_ms = DEFAULT_WAIT_MS,
+		.wait_ms = e->project->file->limits.wait_ms,
 		.start_gap_ms = e->rehearsal ? 0 : START_GAP_MS,
 		.seed = e->options->seed,
 		.run = e->run,
@@ -415,7 +421,7 @@ static void warn_of_keys(struct engine *e, const struct status *status)
 {
 	const struct graph *g = &e->project->graph;
 
-	if (e->rehearsal || e->context.scrub || !status->note)
+	if (e->rehearsal || !status->note)
 		return;
 	for (size_t i = 0; i < g->n; i++) {
 		if (!g->tasks[i].wanted || !flags_allow_bash(g->tasks[i].spec))
@@ -486,7 +492,8 @@ int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
 		.values = &p->values,
 		.root = p->root,
 		.answers_ctx = &e,
-		.answer = answer_of };
+		.answer = answer_of,
+		.skipped = was_skipped };
 	if (e.rehearsal)
 		plug_in_stand_ins(&e);
 	if (e.rehearsal || plug_in_real(&e, err)) {

@@ -81,14 +81,3 @@ char *programs_claude(struct err *err)
 			"@anthropic-ai/claude-code), or rehearse with --simulate");
 	return path;
 }
-
-bool programs_sandbox(void)
-{
-	const char *search = getenv("PATH");
-	char *bubblewrap = process_find("bwrap", search), *socat = process_find("socat", search);
-	bool both = bubblewrap && socat;
-
-	free(bubblewrap);
-	free(socat);
-	return both;
-}

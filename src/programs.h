@@ -15,7 +15,4 @@ char *programs_supervise(struct err *err);
 /* CLAUDEMAKE_CLAUDE where it is set, else claude in PATH. On the heap, or NULL with err. */
 char *programs_claude(struct err *err);
 
-/* Are bubblewrap and socat in PATH, with which claude shields its Bash tool? */
-bool programs_sandbox(void);
-
 #endif

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "ignored.h"
 #include "runner/capture.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ void project_init(struct project *p)
 void project_release(struct project *p)
 {
 	graph_release(&p->graph);
+	map_release(&p->ignored);
 	values_release(&p->values);
 	if (p->file)
 		claudefile_release(p->file);
@@ -97,6 +99,13 @@ static bool find_root(struct project *p, const struct options *o, struct err *er
 	}
 }
 
+static void print_warnings(const struct mistakes *warnings)
+{
+	for (size_t i = 0; i < warnings->n; i++)
+		fprintf(stderr, "%s:%u:%u: warning: %s\n", warnings->v[i].at.file,
+			warnings->v[i].at.line, warnings->v[i].at.col, warnings->v[i].text);
+}
+
 bool project_read(struct project *p, const struct options *o, struct err *err)
 {
 	struct mistakes warnings = { 0 };
@@ -107,9 +116,8 @@ bool project_read(struct project *p, const struct options *o, struct err *err)
 		return false;
 	p->file = claudefile_read_in(&p->arena, p->name, root_folder(p, o), p->top, p->bytes.s,
 		p->bytes.len, &p->mistakes, &warnings);
-	for (size_t i = 0; p->file && !o->silent && i < warnings.n; i++)
-		fprintf(stderr, "%s:%u:%u: warning: %s\n", warnings.v[i].at.file,
-			warnings.v[i].at.line, warnings.v[i].at.col, warnings.v[i].text);
+	if (p->file && !o->silent)
+		print_warnings(&warnings);
 	mistakes_release(&warnings);
 	return project_report_mistakes(p, err);
 }
@@ -216,6 +224,33 @@ static bool fill_values(struct project *p, const struct options *o, uv_loop_t *l
 	return project_report_mistakes(p, err);
 }
 
+static bool has_glob_axis(const struct claudefile *file)
+{
+	for (size_t i = 0; i < file->tasks.n; i++) {
+		const struct matrix *m = file->tasks.v[i].matrix;
+		for (size_t k = 0; m && k < m->n; k++)
+			if (m->axes[k].is_glob)
+				return true;
+	}
+	return false;
+}
+
+/* A simulation starts nothing, and so does not ask. */
+static void find_ignored(
+	struct project *p, const struct options *o, uv_loop_t *loop, struct processes *processes)
+{
+	const char *problem;
+
+	if (o->simulate || !has_glob_axis(p->file) ||
+		!file_exists(path_join(&p->arena, p->top, ".git")))
+		return;
+	ignored_read(&p->arena, p->root, loop, processes, &p->ignored, &problem);
+	if (problem && !o->silent)
+		fprintf(stderr, "claudemake: warning: globs take git-ignored files too: %s\n",
+			problem);
+	p->graph.ignored = &p->ignored;
+}
+
 /* --model */
 static bool choose_model(struct project *p, const struct options *o, struct err *err)
 {
@@ -246,7 +281,10 @@ bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
 	graph_init(&p->graph, p->file, p->root, p->top);
 	if (!choose_model(p, o, err))
 		return false;
+	find_ignored(p, o, loop, processes);
 	graph_build(&p->graph, &p->values, &p->mistakes);
+	if (!o->silent)
+		print_warnings(&p->graph.warnings);
 	if (!project_report_mistakes(p, err))
 		return false;
 	for (size_t i = 0; i < o->targets.n; i++)

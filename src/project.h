@@ -17,6 +17,7 @@ struct project {
 	struct str bytes;
 	struct claudefile *file;
 	struct values values;
+	struct map ignored; /* by git: looked for where a glob needs it */
 	struct graph graph;
 	struct mistakes mistakes;
 };

@@ -7,6 +7,7 @@
 #define BASE_GLOB_H
 
 #include "base/err.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
 
@@ -40,5 +41,12 @@ char *glob_fixed_prefix(struct arena *a, const char *pattern);
 enum { GLOB_FILES_MAX = 4 << 20 };
 bool glob_files(
 	struct arena *a, const char *root, const char *pattern, struct strs *out, struct err *err);
+
+/*
+ * The same without what is passed over: files, and folders with all that is in them, from the
+ * root, folders with a slash behind. What the pattern itself names stays.
+ */
+bool glob_files_but(struct arena *a, const char *root, const char *pattern,
+	const struct map *passed_over, struct strs *out, struct err *err);
 
 #endif

@@ -19,6 +19,8 @@ struct walk {
 	struct glob_parts parts;
 	struct str path; /* of the folder that is being read, with a slash, or empty */
 	size_t looked;
+	const struct map *passed_over; /* or NULL */
+	const char *prefix;            /* of the pattern: what it names by itself */
 	struct err *err;
 };
 
@@ -104,11 +106,25 @@ static bool enter(struct walk *w, const struct level *from, const char *name, co
 	return ok;
 }
 
+static bool is_in_passed_over(struct walk *w, const char *name, mode_t kind)
+{
+	size_t len = w->path.len;
+	if (!w->passed_over)
+		return false;
+	str_addf(&w->path, "%s%s", name, kind == S_IFDIR ? "/" : "");
+	bool yes = map_get(w->passed_over, w->path.s, w->path.len) != NULL &&
+		!str_starts(w->prefix, w->path.s);
+	str_truncate(&w->path, len);
+	return yes;
+}
+
 static bool look_at(
 	struct walk *w, const struct level *level, const char *name, mode_t kind, const bool *next)
 {
 	bool is_meant = next[w->parts.n];
 
+	if (is_in_passed_over(w, name, kind))
+		return true;
 	if (kind == S_IFREG && is_meant)
 		vec_push(w->out, arena_printf(w->arena, "%s%s", w->path.s, name));
 	if (kind != S_IFDIR)
@@ -201,6 +217,8 @@ static bool walk_pattern(struct walk *w, const char *pattern)
 	level.fd = open(w->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (level.fd < 0)
 		return err_set(w->err, "cannot read the folder '%s': %s", w->root, strerror(errno));
+	w->prefix = glob_is_pattern(pattern) ? glob_fixed_prefix(w->arena, pattern)
+					     : glob_unquote(w->arena, pattern);
 	w->parts.n = 0;
 	glob_split(pattern, &w->parts);
 	bool *on = mem_alloc(w->parts.n + 1);
@@ -235,7 +253,18 @@ static void sort_unique(struct strs *out, size_t start)
 bool glob_files(
 	struct arena *a, const char *root, const char *pattern, struct strs *out, struct err *err)
 {
-	struct walk w = { .arena = a, .out = out, .root = root, .path = STR_INIT, .err = err };
+	return glob_files_but(a, root, pattern, NULL, out, err);
+}
+
+bool glob_files_but(struct arena *a, const char *root, const char *pattern,
+	const struct map *passed_over, struct strs *out, struct err *err)
+{
+	struct walk w = { .arena = a,
+		.out = out,
+		.root = root,
+		.path = STR_INIT,
+		.passed_over = passed_over,
+		.err = err };
 	struct strs list = { 0 };
 	size_t start = out->n;
 

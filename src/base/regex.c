@@ -3,7 +3,9 @@
 #include "base/duration.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/utf8.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,58 +85,6 @@ void regex_free(struct regex *r)
 	free(r);
 }
 
-/* The bytes that may follow the first one: how many, and between which the next one lies. */
-static const struct lead {
-	unsigned char first, last, more, low, high;
-} leads[] = {
-	{ 0x00, 0x7F, 0, 0x00, 0x00 },
-	{ 0xC2, 0xDF, 1, 0x80, 0xBF },
-	{ 0xE0, 0xE0, 2, 0xA0, 0xBF },
-	{ 0xE1, 0xEC, 2, 0x80, 0xBF },
-	{ 0xED, 0xED, 2, 0x80, 0x9F },
-	{ 0xEE, 0xEF, 2, 0x80, 0xBF },
-	{ 0xF0, 0xF0, 3, 0x90, 0xBF },
-	{ 0xF1, 0xF3, 3, 0x80, 0xBF },
-	{ 0xF4, 0xF4, 3, 0x80, 0x8F },
-};
-
-/* The length of the character at s, or 0 where there is none. */
-static size_t char_length(const unsigned char *s, size_t left)
-{
-	const struct lead *l = leads;
-	while (l < leads + sizeof(leads) / sizeof(leads[0]) && *s > l->last)
-		l++;
-	if (l == leads + sizeof(leads) / sizeof(leads[0]) || *s < l->first || left <= l->more)
-		return 0;
-	for (size_t i = 1; i <= l->more; i++) {
-		unsigned char low = i == 1 ? l->low : 0x80, high = i == 1 ? l->high : 0xBF;
-		if (s[i] < low || s[i] > high)
-			return 0;
-	}
-	return 1 + (size_t)l->more;
-}
-
-static size_t valid_length(const char *text, size_t len)
-{
-	size_t i = 0, n;
-	while (i < len && (n = char_length((const unsigned char *)text + i, len - i)))
-		i += n;
-	return i;
-}
-
-static void add_replaced(struct str *out, const char *text, size_t len)
-{
-	while (len) {
-		size_t n = valid_length(text, len);
-		str_addn(out, text, n);
-		if (n == len)
-			return;
-		str_add(out, "\xEF\xBF\xBD");
-		text += n + 1;
-		len -= n + 1;
-	}
-}
-
 /* One attempt of the library: tries to match at start and the places after it up to last. */
 static int try(const struct regex *r, const char *text, size_t len, size_t start,
 	pcre2_match_data *data, pcre2_match_context *limits)
@@ -178,22 +128,89 @@ static int match_in_windows(const struct regex *r, const char *text, size_t len,
 	}
 }
 
-enum regex_answer regex_match(const struct regex *r, const char *text, size_t len)
+/* The numbers and names of the named groups, sorted by number. */
+struct group {
+	uint32_t number;
+	const char *name;
+};
+
+struct groups {
+	struct group *v;
+	size_t n, cap;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static struct groups named_groups(const struct regex *r)
+{
+	struct groups list = { 0 };
+	uint32_t n = 0, size = 0;
+	PCRE2_SPTR table = NULL;
+
+	pcre2_pattern_info(r->code, PCRE2_INFO_NAMECOUNT, &n);
+	pcre2_pattern_info(r->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+	pcre2_pattern_info(r->code, PCRE2_INFO_NAMETABLE, &table);
+	for (uint32_t i = 0; i < n; i++, table += size)
+		vec_push(&list,
+			(struct group){
+				(uint32_t)table[0] << 8 | table[1], (const char *)table + 2 });
+	if (n)
+		qsort(list.v, list.n, sizeof(*list.v), by_number);
+	return list;
+}
+
+void regex_groups(const struct regex *r, struct arena *a, struct strs *names)
+{
+	struct groups list = named_groups(r);
+	for (size_t i = 0; i < list.n; i++)
+		vec_push(names, arena_strdup(a, list.v[i].name));
+	vec_release(&list);
+}
+
+struct taking {
+	struct arena *arena;
+	struct strs *groups;
+};
+
+static void take_groups(const struct regex *r, const char *text, pcre2_match_data *data,
+	const struct taking *taking)
+{
+	struct groups list = named_groups(r);
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
+
+	for (size_t i = 0; i < list.n; i++) {
+		size_t start = at[2 * list.v[i].number], end = at[2 * list.v[i].number + 1];
+		bool set = start != PCRE2_UNSET && start < end;
+		vec_push(taking->groups,
+			set ? arena_strndup(taking->arena, text + start, end - start) : "");
+	}
+	vec_release(&list);
+}
+
+static enum regex_answer match(
+	const struct regex *r, const char *text, size_t len, const struct taking *taking)
 {
 	struct str replaced = STR_INIT;
 
-	if (valid_length(text, len) < len) {
-		add_replaced(&replaced, text, len);
+	if (utf8_valid(text, len) < len) {
+		utf8_add(&replaced, text, len);
 		text = replaced.s;
 		len = replaced.len;
 	}
 	pcre2_general_context *memory = pcre2_general_context_create(allocate, release, NULL);
 	pcre2_match_context *limits = pcre2_match_context_create(memory);
-	pcre2_match_data *data = pcre2_match_data_create(1, memory);
+	pcre2_match_data *data = taking ? pcre2_match_data_create_from_pattern(r->code, memory)
+					: pcre2_match_data_create(1, memory);
 	pcre2_set_match_limit(limits, MATCH_LIMIT);
 	pcre2_set_depth_limit(limits, DEPTH_LIMIT);
 	pcre2_set_heap_limit(limits, HEAP_LIMIT_KIB);
 	int rc = match_in_windows(r, text, len, data, limits);
+	if (rc >= 0 && taking)
+		take_groups(r, text, data, taking);
 	pcre2_match_data_free(data);
 	pcre2_match_context_free(limits);
 	pcre2_general_context_free(memory);
@@ -201,4 +218,15 @@ enum regex_answer regex_match(const struct regex *r, const char *text, size_t le
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return REGEX_NO;
 	return rc >= 0 ? REGEX_YES : REGEX_LIMIT;
+}
+
+enum regex_answer regex_match(const struct regex *r, const char *text, size_t len)
+{
+	return match(r, text, len, NULL);
+}
+
+enum regex_answer regex_take(
+	const struct regex *r, const char *text, size_t len, struct arena *a, struct strs *groups)
+{
+	return match(r, text, len, &(struct taking){ a, groups });
 }

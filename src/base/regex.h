@@ -7,6 +7,9 @@
 
 #include "base/err.h"
 
+#include "base/mem.h"
+#include "base/vec.h"
+
 #include <stddef.h>
 
 struct regex;
@@ -19,5 +22,12 @@ enum regex_answer { REGEX_NO, REGEX_YES, REGEX_LIMIT };
 
 /* Bytes that are not UTF-8 are matched as if they were U+FFFD. */
 enum regex_answer regex_match(const struct regex *r, const char *text, size_t len);
+
+/* Appends the names of the named groups, in the order of the pattern; in the arena. */
+void regex_groups(const struct regex *r, struct arena *a, struct strs *names);
+
+/* The same as regex_match(), and what each named group took ("" for nothing), in that order. */
+enum regex_answer regex_take(
+	const struct regex *r, const char *text, size_t len, struct arena *a, struct strs *groups);
 
 #endif

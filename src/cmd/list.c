@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { NAME_WIDTH_MAX = 40, KIND_WIDTH = 6 };
+enum { NAME_WIDTH_MAX = 40, KIND_WIDTH = 6, ELEMENTS_SHOWN = 10 };
 
 static const char *kind_of(const struct task_spec *t)
 {
@@ -20,6 +20,26 @@ static bool is_default(const struct claudefile *file, size_t i)
 	return !targets->n && i == 0;
 }
 
+/* "docs:{a,b}:{de,fr}", which is also a target for all of them; files as they are declared. */
+static void print_matrix(const struct task_spec *t, FILE *out)
+{
+	fprintf(out, "    %s", t->name);
+	for (size_t i = 0; i < t->matrix->n; i++) {
+		const struct axis *axis = &t->matrix->axes[i];
+		size_t n = axis->is_glob ? axis->glob.n : axis->list.n;
+		size_t shown = n > ELEMENTS_SHOWN ? ELEMENTS_SHOWN : n;
+		fputs(n == 1 ? ":" : ":{", out);
+		for (size_t k = 0; k < shown; k++)
+			fprintf(out, "%s%s", k ? "," : "",
+				axis->is_glob ? axis->glob.v[k].s
+					      : axis->list.v[k].values[axis->key].s);
+		if (shown < n)
+			fprintf(out, ",… %zu more", n - shown);
+		fputs(n == 1 ? "" : "}", out);
+	}
+	fputc('\n', out);
+}
+
 int cmd_list(const struct claudefile *file, FILE *out)
 {
 	int width = 0;
@@ -35,6 +55,8 @@ int cmd_list(const struct claudefile *file, FILE *out)
 		fprintf(out, "%s %-*s  %-*s%s%.*s\n", is_default(file, i) ? "*" : " ", width,
 			t->name, *desc ? KIND_WIDTH : 0, kind_of(t), *desc ? "  " : "",
 			(int)strcspn(desc, "\r\n"), desc);
+		if (t->matrix)
+			print_matrix(t, out);
 	}
 	return 0;
 }

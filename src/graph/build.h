@@ -6,14 +6,47 @@
 
 #include "graph/graph.h"
 
+/* Where values come from and mistakes go to while tasks are made, and the one being made. */
+struct builder {
+	struct graph *g;
+	const struct values *values;
+	struct mistakes *mistakes;
+	struct task *task; /* NULL: of none; void when another is added */
+};
+
+/* A task behind those that are there; its name is not known to graph_find() yet. */
+struct task *graph_new_task(struct graph *g, const struct task_spec *spec, const char *name);
+void graph_name_task(struct graph *g, uint32_t index);
+void task_release(struct task *t);
+
+/* The paths and models of b->task. */
+void graph_fill_task(struct builder *b);
+/* The names that texts of b->task may hold. */
+struct values_scope graph_names(const struct builder *b);
+/* A text with the names of b->task; in the graph's arena. Mistakes where it can't be. */
+const char *graph_expand(struct builder *b, const struct text *text);
+/* A path as the graph keeps them: normal, from the root. written: a task makes it. */
+const char *graph_path(struct builder *b, const struct text *text, bool written);
+/* Patterns without braces, appended. */
+void graph_globs(struct builder *b, struct strs *out, const struct text *text, bool written);
+
+/* The task that stands for a matrix, and behind it the instances. */
+void graph_add_matrix(struct builder *b, const struct task_spec *spec);
+
+/* The name that was probably meant by one that no task has, or NULL. */
+const char *graph_meant(const struct graph *g, const char *name);
+
 void graph_add_edge(
 	struct graph *g, uint32_t task, uint32_t before, enum edge_kind kind, struct place at);
 
-/* needs, after, and response() in templates. */
-void graph_add_declared_edges(struct graph *g);
+/* needs, after, and response() in templates. Mistakes: instances that are not there. */
+void graph_add_declared_edges(struct builder *b);
 
-/* A task that uses a file which another one makes (outputs, save) needs that one. */
-void graph_add_file_edges(struct graph *g);
+/*
+ * A task that uses a file which another one makes (outputs, save) needs that one. Mistakes: an
+ * axis over such files.
+ */
+void graph_add_file_edges(struct builder *b);
 
 /*
  * All tasks such that each comes after what is before it, in declared order otherwise. False:

@@ -15,39 +15,54 @@ void graph_init(struct graph *g, const struct claudefile *file, const char *root
 	g->root = arena_strdup(&g->arena, root);
 	g->top = arena_strdup(&g->arena, top);
 	map_init(&g->names);
+	g->warnings.label = "warning";
+}
+
+void task_release(struct task *t)
+{
+	vec_release(&t->inputs);
+	vec_release(&t->input_places);
+	vec_release(&t->outputs);
+	vec_release(&t->edits);
+	vec_release(&t->models);
+	vec_release(&t->before);
+	vec_release(&t->behind);
 }
 
 void graph_release(struct graph *g)
 {
-	for (size_t i = 0; i < g->n; i++) {
-		struct task *t = &g->tasks[i];
-		vec_release(&t->inputs);
-		vec_release(&t->input_places);
-		vec_release(&t->outputs);
-		vec_release(&t->edits);
-		vec_release(&t->models);
-		vec_release(&t->before);
-		vec_release(&t->behind);
-	}
+	for (size_t i = 0; i < g->n; i++)
+		task_release(&g->tasks[i]);
 	free(g->tasks);
 	map_release(&g->names);
+	mistakes_release(&g->warnings);
 	arena_release(&g->arena);
 	*g = (struct graph){ 0 };
 }
 
 bool task_is_group(const struct task *t)
 {
-	return !t->spec->prompt.s && !t->spec->run.n;
+	return t->is_matrix ? !t->save : !t->spec->prompt.s && !t->spec->run.n;
+}
+
+bool task_gathers(const struct task *t)
+{
+	return t->is_matrix && t->save;
 }
 
 bool task_asks_claude(const struct task *t)
 {
-	return t->spec->prompt.s != NULL;
+	return t->spec->prompt.s && !t->is_matrix;
+}
+
+bool edge_is_use(const struct edge *e)
+{
+	return e->kind == EDGE_ANSWER || e->kind == EDGE_FILE;
 }
 
 bool edge_is_need(const struct edge *e)
 {
-	return e->kind == EDGE_NEEDS || e->kind == EDGE_FILE;
+	return e->kind == EDGE_NEEDS || edge_is_use(e);
 }
 
 bool graph_find(const struct graph *g, const char *name, uint32_t *index)
@@ -58,6 +73,29 @@ bool graph_find(const struct graph *g, const char *name, uint32_t *index)
 	return at != NULL;
 }
 
+const char *graph_meant(const struct graph *g, const char *name)
+{
+	enum { LOOKED_AT = 2000 }; /* of many instances, the first ones */
+	const struct task *whole = NULL;
+	struct strs names = { 0 };
+	uint32_t i;
+	char *base = mem_strndup(name, strcspn(name, ":"));
+
+	if (graph_find(g, base, &i))
+		whole = &g->tasks[i];
+	if (whole && whole->is_matrix)
+		for (uint32_t k = 1; k <= whole->instances && k <= LOOKED_AT; k++)
+			vec_push(&names, whole[k].name);
+	else
+		for (size_t k = 0; k < g->file->tasks.n; k++)
+			vec_push(&names, g->file->tasks.v[k].name);
+	vec_push(&names, NULL);
+	const char *meant = str_did_you_mean(name, names.v);
+	vec_release(&names);
+	free(base);
+	return meant;
+}
+
 void graph_add_edge(
 	struct graph *g, uint32_t task, uint32_t before, enum edge_kind kind, struct place at)
 {
@@ -65,16 +103,35 @@ void graph_add_edge(
 	vec_push(&g->tasks[before].behind, (struct edge){ .task = task, .kind = kind, .at = at });
 }
 
-struct builder {
-	struct graph *g;
-	const struct values *values;
-	struct mistakes *mistakes;
-	struct task *task;
-};
-
-static const char *expanded(struct builder *b, const struct text *text)
+struct task *graph_new_task(struct graph *g, const struct task_spec *spec, const char *name)
 {
-	struct values_scope names = { .values = b->values, .task = b->task->name };
+	if (g->n == g->cap) {
+		g->cap = g->cap ? g->cap * 2 : g->file->tasks.n + 1;
+		g->tasks = mem_realloc(g->tasks, g->cap * sizeof(*g->tasks));
+	}
+	g->tasks[g->n] = (struct task){ .spec = spec, .name = name };
+	return &g->tasks[g->n++];
+}
+
+void graph_name_task(struct graph *g, uint32_t index)
+{
+	map_puts(&g->names, g->tasks[index].name, index);
+}
+
+struct values_scope graph_names(const struct builder *b)
+{
+	struct values_scope names = { .values = b->values };
+	if (!b->task)
+		return names;
+	names.task = b->task->name;
+	names.axes = b->task->axes;
+	names.naxes = b->task->naxes;
+	return names;
+}
+
+const char *graph_expand(struct builder *b, const struct text *text)
+{
+	struct values_scope names = graph_names(b);
 	struct template_scope scope = { .ctx = &names, .name = values_name, .env = values_env };
 	struct str out = STR_INIT;
 	struct err err;
@@ -120,15 +177,15 @@ static const char *checked_path(
 	return path;
 }
 
-static const char *path_of(struct builder *b, const struct text *text, bool written)
+const char *graph_path(struct builder *b, const struct text *text, bool written)
 {
-	return checked_path(b, text, expanded(b, text), written);
+	return checked_path(b, text, graph_expand(b, text), written);
 }
 
 /* A glob as patterns without braces: only so can ".." in it be seen for what it is. */
-static void glob_of(struct builder *b, struct strs *out, const struct text *text, bool written)
+void graph_globs(struct builder *b, struct strs *out, const struct text *text, bool written)
 {
-	const char *s = expanded(b, text);
+	const char *s = graph_expand(b, text);
 	bool excluded = s[0] == '!';
 	struct strs all = { 0 };
 	struct err err;
@@ -145,14 +202,14 @@ static void glob_of(struct builder *b, struct strs *out, const struct text *text
 static void globs_of(struct builder *b, struct strs *out, const struct texts *in, bool written)
 {
 	for (size_t i = 0; i < in->n; i++)
-		glob_of(b, out, &in->v[i], written);
+		graph_globs(b, out, &in->v[i], written);
 }
 
 static void models_of(struct builder *b)
 {
 	const struct texts *models = &b->task->spec->model;
 	for (size_t i = 0; i < models->n; i++) {
-		const char *name = expanded(b, &models->v[i]);
+		const char *name = graph_expand(b, &models->v[i]);
 		if (!b->g->model)
 			vec_push(&b->task->models, claudefile_model_id(b->g->file, name));
 	}
@@ -162,7 +219,7 @@ static void models_of(struct builder *b)
 
 static void check_flag_value(struct builder *b, const struct flag *flag, const struct text *text)
 {
-	const char *value = expanded(b, text);
+	const char *value = graph_expand(b, text);
 	struct str all = STR_INIT;
 
 	if (flag_takes(flag->key, value))
@@ -174,13 +231,13 @@ static void check_flag_value(struct builder *b, const struct flag *flag, const s
 
 static void check_json(struct builder *b, const struct json *json)
 {
-	struct values_scope names = { .values = b->values, .task = b->task->name };
+	struct values_scope names = graph_names(b);
 	struct template_scope scope = { .ctx = &names, .name = values_name, .env = values_env };
 	struct place at = json->at;
 	struct err err;
 
 	if (json->path.s)
-		path_of(b, &json->path, false);
+		graph_path(b, &json->path, false);
 	if (!flag_json_expands(json, &scope, &at, &err))
 		mistakes_add(b->mistakes, at, "%s", err.text);
 }
@@ -195,7 +252,7 @@ static void check_flags(struct builder *b, const struct task_spec *spec)
 		struct texts texts = flag_texts(f, spec);
 		for (size_t i = 0; i < texts.n && f->kind != FLAG_PROSE; i++) {
 			if (f->kind == FLAG_PATHS)
-				path_of(b, &texts.v[i], false);
+				graph_path(b, &texts.v[i], false);
 			else if (!template_is_literal(texts.v[i].template))
 				check_flag_value(b, f, &texts.v[i]);
 		}
@@ -204,51 +261,58 @@ static void check_flags(struct builder *b, const struct task_spec *spec)
 	}
 }
 
-static void fill_task(struct builder *b, const struct task_spec *spec)
+void graph_fill_task(struct builder *b)
 {
 	struct task *t = b->task;
+	const struct task_spec *spec = t->spec;
+	bool saves_alone = !spec->matrix || matrix_names_in(spec->matrix, &spec->save);
 
 	for (size_t i = 0; i < spec->inputs.n; i++) {
-		glob_of(b, &t->inputs, &spec->inputs.v[i], false);
+		graph_globs(b, &t->inputs, &spec->inputs.v[i], false);
 		while (t->input_places.n < t->inputs.n)
 			vec_push(&t->input_places, spec->inputs.v[i].at);
 	}
 	globs_of(b, &t->outputs, &spec->outputs, true);
 	globs_of(b, &t->edits, &spec->edits, true);
-	if (spec->save.s)
-		t->save = path_of(b, &spec->save, true);
+	if (spec->save.s && saves_alone)
+		t->save = graph_path(b, &spec->save, true);
 	if (spec->dir.s)
-		t->dir = path_of(b, &spec->dir, false);
+		t->dir = graph_path(b, &spec->dir, false);
 	if (spec->prompt.s) {
 		models_of(b);
 		check_flags(b, spec);
 	}
 }
 
-static void add_tasks(struct graph *g, const struct values *values, struct mistakes *mistakes)
+static void add_tasks(struct builder *b)
 {
-	g->n = g->cap = g->file->tasks.n;
-	g->tasks = mem_alloc((g->n + 1) * sizeof(*g->tasks));
-	for (uint32_t i = 0; i < g->n; i++) {
-		struct task *t = &g->tasks[i];
-		struct builder b = { .g = g, .values = values, .mistakes = mistakes, .task = t };
-		t->spec = &g->file->tasks.v[i];
-		t->name = t->spec->name;
-		map_puts(&g->names, t->name, i);
-		fill_task(&b, t->spec);
+	struct graph *g = b->g;
+
+	for (size_t i = 0; i < g->file->tasks.n; i++) {
+		const struct task_spec *spec = &g->file->tasks.v[i];
+		if (spec->matrix) {
+			graph_add_matrix(b, spec);
+			continue;
+		}
+		b->task = graph_new_task(g, spec, spec->name);
+		graph_name_task(g, (uint32_t)g->n - 1);
+		graph_fill_task(b);
 	}
 }
 
 bool graph_build(struct graph *g, const struct values *values, struct mistakes *mistakes)
 {
+	struct builder b = { .g = g, .values = values, .mistakes = mistakes };
 	size_t before = mistakes->n;
 	uint32_t *order;
 
-	add_tasks(g, values, mistakes);
+	add_tasks(&b);
+	if (mistakes->n == before)
+		graph_add_declared_edges(&b);
+	if (mistakes->n == before)
+		graph_add_file_edges(&b);
 	if (mistakes->n > before)
 		return false;
-	graph_add_declared_edges(g);
-	graph_add_file_edges(g);
 	order = mem_alloc((g->n + 1) * sizeof(*order));
 	graph_order(g, order, mistakes);
 	free(order);

@@ -12,7 +12,8 @@
 #include "spec/values.h"
 
 enum edge_kind {
-	EDGE_NEEDS,   /* declared, or a response() */
+	EDGE_NEEDS,   /* declared */
+	EDGE_ANSWER,  /* a response() of it */
 	EDGE_FILE,    /* uses a file that the other one makes */
 	EDGE_AFTER,   /* order only */
 	EDGE_OVERLAP, /* both may write the same file: in declared order */
@@ -29,9 +30,17 @@ struct places {
 	size_t n, cap;
 };
 
+/*
+ * A matrix is a task that stands for its instances, which follow it: it needs them all, has their
+ * name, and of their files only a `save` that all of them share.
+ */
 struct task {
 	const char *name;
 	const struct task_spec *spec;
+	bool is_matrix;
+	uint32_t instances;       /* of a matrix: how many follow it */
+	const struct value *axes; /* of an instance: by their names in templates */
+	uint32_t naxes;
 	struct strs inputs, outputs, edits; /* expanded, braces too; excludes start with '!' */
 	struct places input_places;         /* where each of inputs stands */
 	const char *save;                   /* expanded, or NULL */
@@ -41,7 +50,7 @@ struct task {
 	VEC(struct edge) behind; /* who comes later: the same edges from the other end */
 	bool wanted;             /* in this run */
 	bool named;              /* asked for by its own name on the command line */
-	bool answer_used;        /* by a response() of another task */
+	bool answer_used;        /* by a response() of another task, or a save of all */
 };
 
 struct graph {
@@ -49,6 +58,8 @@ struct graph {
 	const struct claudefile *file;
 	const char *root; /* absolute, links resolved */
 	const char *top;  /* of the git repository, or root: no path leads out of it */
+	const struct map *ignored; /* what globs pass over, folders with a slash; NULL: nothing */
+	struct mistakes warnings;
 	const char *model; /* a full id for all prompts, whatever they declare, or NULL */
 	struct task *tasks;
 	size_t n, cap;
@@ -83,9 +94,13 @@ void graph_order_writes(struct graph *g);
 
 /* Must this edge have succeeded, or only ended? */
 bool edge_is_need(const struct edge *e);
+/* Is something of it used, so that who is skipped takes this one with it? */
+bool edge_is_use(const struct edge *e);
 
-/* No prompt and no command: done when what it needs is done. */
+/* Nothing to do: done when what it needs is done. */
 bool task_is_group(const struct task *t);
+/* A matrix that saves the answers of all its instances in one file. */
+bool task_gathers(const struct task *t);
 bool task_asks_claude(const struct task *t);
 
 #endif

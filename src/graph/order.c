@@ -19,6 +19,8 @@ struct walk {
 	uint32_t *order;
 	size_t n;
 	bool cycles;
+	struct map told; /* of which tasks, of which the instances are all alike */
+	struct arena arena;
 };
 
 static const struct edge *edge_taken(const struct walk *w, size_t level)
@@ -29,7 +31,12 @@ static const struct edge *edge_taken(const struct walk *w, size_t level)
 
 static const char *edge_word(enum edge_kind kind)
 {
-	return kind == EDGE_AFTER ? "is after" : kind == EDGE_FILE ? "uses a file of" : "needs";
+	static const char *const words[] = { [EDGE_NEEDS] = "needs",
+		[EDGE_ANSWER] = "uses the answer of",
+		[EDGE_FILE] = "uses a file of",
+		[EDGE_AFTER] = "is after",
+		[EDGE_OVERLAP] = "writes after" };
+	return words[kind];
 }
 
 /* The stack from where the task is open up to its top, and back to the task. */
@@ -65,10 +72,22 @@ static bool is_first_edge(const struct walk *w, uint32_t before)
 	return true;
 }
 
+/* The instances of a matrix go round in one circle each. */
+static bool is_told(struct walk *w, uint32_t before)
+{
+	const struct task *t = &w->g->tasks[w->stack.v[w->stack.n - 1].task];
+	const struct task *b = &w->g->tasks[before];
+
+	if (!t->axes && !b->axes)
+		return false;
+	return !map_puts(
+		&w->told, arena_printf(&w->arena, "%s %s", t->spec->name, b->spec->name), 1);
+}
+
 static void cycle_found(struct walk *w, uint32_t before)
 {
 	w->cycles = true;
-	if (!w->mistakes->dropped && is_first_edge(w, before))
+	if (!w->mistakes->dropped && !is_told(w, before) && is_first_edge(w, before))
 		report_cycle(w, before);
 }
 
@@ -102,11 +121,14 @@ bool graph_order(const struct graph *g, uint32_t *order, struct mistakes *mistak
 {
 	struct walk w = { .g = g, .mistakes = mistakes, .order = order };
 
+	arena_init(&w.arena);
 	w.marks = mem_alloc((g->n + 1) * sizeof(*w.marks));
 	for (uint32_t i = 0; i < g->n; i++)
 		if (w.marks[i] == UNSEEN)
 			visit(&w, i);
 	free(w.marks);
 	vec_release(&w.stack);
+	map_release(&w.told);
+	arena_release(&w.arena);
 	return !w.cycles;
 }

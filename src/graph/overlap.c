@@ -1,6 +1,7 @@
 #include "graph/build.h"
 
 #include "base/glob.h"
+#include "graph/prefix.h"
 
 /*
  * Writes are gathered by their text. Tasks are gone through twice: in declared order, where each
@@ -22,11 +23,12 @@ struct group {
 struct overlaps {
 	struct graph *g;
 	VEC(struct group) groups;
-	struct map index[2];    /* of literals, of patterns */
-	VEC(uint32_t) patterns; /* the groups that are patterns */
-	bool declared;          /* which of the two passes it is */
-	uint32_t *direct;       /* by task: for whom it comes first by an edge, from 1 */
-	uint32_t *seen[2];      /* by task: the search that met it, from either end */
+	struct map index[2]; /* of literals, of patterns */
+	struct prefix_index by_prefix[2];
+	struct prefix_ids found;
+	bool declared;     /* which of the two passes it is */
+	uint32_t *direct;  /* by task: for whom it comes first by an edge, from 1 */
+	uint32_t *seen[2]; /* by task: the search that met it, from either end */
 	uint32_t search;
 	size_t looked_at;
 };
@@ -47,16 +49,22 @@ static bool overlap(const struct group *pattern, const struct group *other)
 static void link_new(struct overlaps *o, uint32_t index)
 {
 	const struct group *new = &o->groups.v[index];
-	if (!new->pattern) {
-		for (size_t k = 0; k < o->patterns.n; k++)
-			if (overlap(&o->groups.v[o->patterns.v[k]], new))
-				link_groups(o, index, o->patterns.v[k]);
-		return;
+	const char *prefix = prefix_of(&o->g->arena, new->path, new->pattern);
+
+	o->found.n = 0;
+	prefix_above(&o->by_prefix[true], prefix, &o->found);
+	if (new->pattern) {
+		prefix_below(&o->by_prefix[true], prefix, &o->found);
+		prefix_below(&o->by_prefix[false], prefix, &o->found);
+	} else {
+		prefix_in(&o->by_prefix[true], prefix, &o->found);
 	}
-	for (uint32_t k = 0; k < index; k++)
-		if (overlap(new, &o->groups.v[k]))
-			link_groups(o, index, k);
-	vec_push(&o->patterns, index);
+	for (size_t k = 0; k < o->found.n; k++) {
+		const struct group *other = &o->groups.v[o->found.v[k]];
+		if (new->pattern ? overlap(new, other) : overlap(other, new))
+			link_groups(o, index, o->found.v[k]);
+	}
+	prefix_add(&o->by_prefix[new->pattern], prefix, index);
 }
 
 static uint32_t group_of(struct overlaps *o, const char *path, bool pattern)
@@ -184,6 +192,8 @@ void graph_order_writes(struct graph *g)
 {
 	struct overlaps o = { .g = g };
 
+	prefix_init(&o.by_prefix[0]);
+	prefix_init(&o.by_prefix[1]);
 	o.direct = mem_alloc((g->n + 1) * sizeof(*o.direct));
 	o.seen[0] = mem_alloc((g->n + 1) * sizeof(*o.seen[0]));
 	o.seen[1] = mem_alloc((g->n + 1) * sizeof(*o.seen[1]));
@@ -192,7 +202,9 @@ void graph_order_writes(struct graph *g)
 	for (size_t k = 0; k < o.groups.n; k++)
 		vec_release(&o.groups.v[k].others);
 	vec_release(&o.groups);
-	vec_release(&o.patterns);
+	vec_release(&o.found);
+	prefix_release(&o.by_prefix[0]);
+	prefix_release(&o.by_prefix[1]);
 	map_release(&o.index[0]);
 	map_release(&o.index[1]);
 	free(o.direct);

@@ -21,6 +21,17 @@ static void want(struct graph *g, uint32_t first)
 	vec_release(&todo);
 }
 
+/* Asked for by its own name: its answer, or those of all its instances, will be shown. */
+static void name(struct graph *g, uint32_t i)
+{
+	struct task *t = &g->tasks[i];
+
+	t->named = true;
+	for (uint32_t k = 1; k <= t->instances; k++)
+		t[k].answer_used |= !t->save;
+	want(g, i);
+}
+
 static bool makes(struct graph *g, const struct task *t, const char *path)
 {
 	if (str_eq(t->save, path))
@@ -35,15 +46,16 @@ static bool makes(struct graph *g, const struct task *t, const char *path)
 	return false;
 }
 
+/* A matrix that matches as a whole need not be gone through. */
 static size_t want_pattern(struct graph *g, const char *pattern)
 {
 	size_t found = 0;
 	for (uint32_t i = 0; i < g->n; i++) {
 		if (!glob_match_name(pattern, g->tasks[i].name))
 			continue;
-		g->tasks[i].named = true;
-		want(g, i);
+		name(g, i);
 		found++;
+		i += g->tasks[i].instances;
 	}
 	return found;
 }
@@ -62,12 +74,7 @@ static size_t want_file(struct graph *g, const char *path)
 
 static bool unknown_target(struct graph *g, const char *target, struct err *err)
 {
-	struct strs names = { 0 };
-	for (size_t i = 0; i < g->n; i++)
-		vec_push(&names, g->tasks[i].name);
-	vec_push(&names, NULL);
-	const char *meant = str_did_you_mean(target, names.v);
-	vec_release(&names);
+	const char *meant = graph_meant(g, target);
 	if (meant)
 		return err_set(err,
 			"no task and no file of a task is called '%s'; did you mean '%s'?", target,
@@ -82,8 +89,7 @@ bool graph_want(struct graph *g, const char *target, const char *folder, struct 
 	uint32_t i;
 
 	if (graph_find(g, target, &i)) {
-		g->tasks[i].named = true;
-		want(g, i);
+		name(g, i);
 		return true;
 	}
 	if (glob_is_pattern(target) && want_pattern(g, target))

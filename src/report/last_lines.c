@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ERROR_LINES_MIN = 8, TAB_STOP = 8 };
+enum { ERROR_LINES_MIN = 8 };
 
 /* A view of lines in the end of a file. */
 struct lines {
@@ -70,29 +70,13 @@ static void read_lines(struct lines *t, const char *root, const char *path)
 	split(t, start, end);
 }
 
-/* Tabs go to tab stops, so that columns stay columns. */
-static void add_aligned(struct str *out, const char *line, size_t len, const struct look *look)
-{
-	size_t start = out->len, n;
-
-	for (const char *end = line + len;; line += n + 1) {
-		const char *tab = memchr(line, '\t', (size_t)(end - line));
-		n = (size_t)((tab ? tab : end) - line);
-		text_add_harmless(out, line, n, look);
-		if (!tab)
-			return;
-		text_add_spaces(
-			out, TAB_STOP - text_width(out->s + start, out->len - start) % TAB_STOP);
-	}
-}
-
 static void add_lines(struct str *out, const struct lines *t, size_t max, const struct look *look)
 {
 	for (size_t i = t->n < max ? t->n : max; i-- > 0;) {
 		if (t->lens[i]) {
 			str_add(out, "    ");
 			text_ink(out, INK_DIM, look);
-			add_aligned(out, t->lines[i], t->lens[i], look);
+			text_add_aligned(out, t->lines[i], t->lens[i], look);
 			text_ink(out, INK_NONE, look);
 		}
 		str_addc(out, '\n');

@@ -71,6 +71,8 @@ static void say_ended(struct plain *p, const struct task_view *t)
 		str_add(out, outcome_class(t->outcome)->name);
 	else
 		add_why(p, t);
+	if (t->forgiven)
+		str_add(out, " (allowed)");
 	if (t->taken)
 		str_add(out, ", done in the run that was interrupted");
 	if (t->attempts && took >= TOOK_WORTH_SAYING_MS) {

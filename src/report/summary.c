@@ -32,6 +32,8 @@ enum count summary_count(const struct task_view *t)
 		return COUNT_NOT_STARTED;
 	if (t->outcome == OUTCOME_SKIPPED)
 		return COUNT_SKIPPED;
+	if (t->forgiven)
+		return COUNT_FORGIVEN;
 	return outcome_class(t->outcome)->success ? COUNT_OK : COUNT_FAILED;
 }
 
@@ -235,6 +237,7 @@ static void add_counts(struct str *out, const struct tally *sum, bool success)
 		[COUNT_OK] = "ok",
 		[COUNT_FAILED] = "failed",
 		[COUNT_INTERRUPTED] = "interrupted",
+		[COUNT_FORGIVEN] = "failed as allowed",
 		[COUNT_SKIPPED] = "skipped",
 		[COUNT_NOT_STARTED] = "not started",
 	};

@@ -12,6 +12,7 @@ enum {
 	EMOJI_STYLE = 0xfe0f,
 	MARKS_MAX = 8, /* combining marks on one character; more of them smear over other lines */
 	SEQUENCE_MAX = 4096,
+	TAB_STOP = 8,
 };
 
 /* Characters that act on a terminal or on how text is read, instead of being seen. */
@@ -154,6 +155,21 @@ void text_add_harmless(struct str *out, const char *text, size_t len, const stru
 		marks = c < 0x300 || char_width(c) ? 0 : marks + 1;
 		if (c >= 0x80 && marks <= MARKS_MAX)
 			add_wide(out, text + i, n, c, look);
+	}
+}
+
+void text_add_aligned(struct str *out, const char *line, size_t len, const struct look *look)
+{
+	size_t start = out->len, n;
+
+	for (const char *end = line + len;; line += n + 1) {
+		const char *tab = memchr(line, '\t', (size_t)(end - line));
+		n = (size_t)((tab ? tab : end) - line);
+		text_add_harmless(out, line, n, look);
+		if (!tab)
+			return;
+		text_add_spaces(
+			out, TAB_STOP - text_width(out->s + start, out->len - start) % TAB_STOP);
 	}
 }
 

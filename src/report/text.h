@@ -22,6 +22,8 @@ struct look {
  * out (^[, <U+202E>), bytes that are no UTF-8 become U+FFFD.
  */
 void text_add_harmless(struct str *out, const char *text, size_t len, const struct look *look);
+/* The same of a line, with tabs going to tab stops, so that columns stay columns. */
+void text_add_aligned(struct str *out, const char *line, size_t len, const struct look *look);
 void text_add_name(struct str *out, const char *text, const struct look *look);
 
 /* Columns of harmless text; our own colours in it count nothing. */

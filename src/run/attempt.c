@@ -71,6 +71,8 @@ static const struct runner *runner_of(const struct running *r)
 	case DOER_FILES:
 		return &runners->files;
 	case DOER_MAIN:
+		if (task_gathers(attempt_task(&r->a)))
+			return &runners->files;
 		return task_asks_claude(attempt_task(&r->a)) ? &runners->claude : &runners->command;
 	default:
 		return NULL;

@@ -10,12 +10,18 @@ void limits_init(struct run_limits *l, unsigned jobs, int64_t start_gap)
 		.account_held_until = INT64_MIN };
 	l->slots = mem_alloc(jobs * sizeof(*l->slots));
 	vec_push(&l->models, (struct model_limit){ .held_until = INT64_MIN });
+	vec_push(&l->pools, (struct pool_limit){ 0 });
+	vec_push(&l->batches, (struct batch_limit){ 0 });
+	vec_push(&l->lanes, (struct lane){ 0 });
 }
 
 void limits_release(struct run_limits *l)
 {
 	free(l->slots);
 	vec_release(&l->models);
+	vec_release(&l->pools);
+	vec_release(&l->batches);
+	vec_release(&l->lanes);
 }
 
 size_t limits_model(struct run_limits *l, const char *id, unsigned max)
@@ -27,43 +33,104 @@ size_t limits_model(struct run_limits *l, const char *id, unsigned max)
 	return l->models.n - 1;
 }
 
+size_t limits_pool(struct run_limits *l, const char *name, unsigned max)
+{
+	for (size_t i = 0; i < l->pools.n; i++)
+		if (str_eq(l->pools.v[i].name, name))
+			return i;
+	vec_push(&l->pools, (struct pool_limit){ .name = name, .max = max });
+	return l->pools.n - 1;
+}
+
+size_t limits_batch(struct run_limits *l, const void *of, unsigned max, bool waves)
+{
+	for (size_t i = 0; i < l->batches.n; i++)
+		if (l->batches.v[i].of == of)
+			return i;
+	vec_push(&l->batches, (struct batch_limit){ .of = of, .max = max, .waves = waves });
+	return l->batches.n - 1;
+}
+
+size_t limits_lane(struct run_limits *l, struct lane lane)
+{
+	for (size_t i = 0; i < l->lanes.n; i++) {
+		const struct lane *x = &l->lanes.v[i];
+		if (x->model == lane.model && x->pool == lane.pool && x->batch == lane.batch &&
+			x->let_in == lane.let_in)
+			return i;
+	}
+	vec_push(&l->lanes, lane);
+	return l->lanes.n - 1;
+}
+
 static int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
 }
 
-int64_t limits_when(const struct run_limits *l, size_t model, int64_t now)
+static bool is_full(unsigned used, unsigned max)
 {
-	const struct model_limit *m = &l->models.v[model];
-	if (l->used >= l->jobs || (m->max && m->used >= m->max))
+	return max && used >= max;
+}
+
+int64_t limits_when(const struct run_limits *l, size_t index, int64_t now)
+{
+	const struct lane *lane = &l->lanes.v[index];
+	const struct model_limit *m = &l->models.v[lane->model];
+	const struct pool_limit *p = &l->pools.v[lane->pool];
+	const struct batch_limit *b = &l->batches.v[lane->batch];
+
+	if (l->used >= l->jobs || is_full(m->used, m->max) || is_full(p->used, p->max) ||
+		is_full(b->used, b->max))
 		return INT64_MAX;
-	if (model == 0)
+	if (b->waves && !lane->let_in && b->let_in >= b->max)
+		return INT64_MAX;
+	if (lane->model == 0)
 		return l->used ? load_when(&l->load, now) : now;
 	return later(now, later(m->held_until, later(l->next_claude, l->account_held_until)));
 }
 
-unsigned limits_take(struct run_limits *l, size_t model, int64_t now)
+unsigned limits_take(struct run_limits *l, size_t index, int64_t now)
 {
+	const struct lane *lane = &l->lanes.v[index];
+	struct batch_limit *b = &l->batches.v[lane->batch];
 	unsigned slot = 0;
+
 	while (l->slots[slot])
 		slot++;
 	l->slots[slot] = true;
 	l->used++;
-	l->models.v[model].used++;
-	if (model)
+	l->models.v[lane->model].used++;
+	l->pools.v[lane->pool].used++;
+	b->used++;
+	if (b->waves && !lane->let_in) {
+		b->let_in++;
+		b->open++;
+	}
+	if (lane->model)
 		l->next_claude = now + l->start_gap;
 	else
 		load_started(&l->load, now);
 	return slot;
 }
 
-void limits_give(struct run_limits *l, size_t model, unsigned slot)
+void limits_give(struct run_limits *l, size_t index, unsigned slot)
 {
+	const struct lane *lane = &l->lanes.v[index];
 	l->slots[slot] = false;
 	l->used--;
-	l->models.v[model].used--;
-	if (!model)
+	l->models.v[lane->model].used--;
+	l->pools.v[lane->pool].used--;
+	l->batches.v[lane->batch].used--;
+	if (!lane->model)
 		load_ended(&l->load);
+}
+
+void limits_ended(struct run_limits *l, size_t index)
+{
+	struct batch_limit *b = &l->batches.v[l->lanes.v[index].batch];
+	if (--b->open == 0)
+		b->let_in = 0;
 }
 
 void limits_no_start(struct run_limits *l, int64_t taken)
@@ -72,9 +139,9 @@ void limits_no_start(struct run_limits *l, int64_t taken)
 		l->next_claude = taken;
 }
 
-void limits_hold(struct run_limits *l, size_t model, int64_t until)
+void limits_hold(struct run_limits *l, size_t index, int64_t until)
 {
-	struct model_limit *m = &l->models.v[model];
+	struct model_limit *m = &l->models.v[l->lanes.v[index].model];
 	m->held_until = later(m->held_until, until);
 }
 

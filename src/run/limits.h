@@ -1,7 +1,7 @@
 /*
- * What holds a ready task back: places for processes, tasks at once on a model, a model that is
- * held while the service asks for patience, the gap between two starts of claude. Counts only;
- * times are mono ms.
+ * What holds a ready task back: places for processes, tasks at once on a model, in a pool, of a
+ * matrix; a model that is held while the service asks for patience, the gap between two starts of
+ * claude. Counts only; times are mono ms.
  */
 #ifndef RUN_LIMITS_H
 #define RUN_LIMITS_H
@@ -18,33 +18,65 @@ struct model_limit {
 	int64_t held_until;
 };
 
+struct pool_limit {
+	const char *name;
+	unsigned max, used;
+};
+
+/* Instances of one matrix. In waves: of those that were let in, none may be open before the next.
+ */
+struct batch_limit {
+	const void *of;
+	unsigned max, used;
+	bool waves;
+	unsigned let_in, open; /* of the wave: in all, and those that have not ended for good */
+};
+
+/* Tasks that the same limits hold back, each an index; [0] stands for "none". */
+struct lane {
+	size_t model, pool, batch;
+	bool let_in; /* its tasks are of the wave that is open: they try again */
+};
+
 struct run_limits {
 	unsigned jobs, used;
 	bool *slots; /* jobs of them */
 	int64_t start_gap, next_claude, account_held_until;
-	struct load_limit load;         /* of commands; zeroed: none */
-	VEC(struct model_limit) models; /* [0] stands for "asks no model" */
+	struct load_limit load; /* of commands; zeroed: none */
+	VEC(struct model_limit) models;
+	VEC(struct pool_limit) pools;
+	VEC(struct batch_limit) batches;
+	VEC(struct lane) lanes; /* [0] has no limit but the places */
 };
 
 void limits_init(struct run_limits *l, unsigned jobs, int64_t start_gap);
 void limits_release(struct run_limits *l);
 
-/* The index of a model (NULL: 0), added with its limit when it is new. */
+/* The index of a model, pool or matrix (NULL: 0), added with its limit when it is new. */
 size_t limits_model(struct run_limits *l, const char *id, unsigned max);
+size_t limits_pool(struct run_limits *l, const char *name, unsigned max);
+size_t limits_batch(struct run_limits *l, const void *of, unsigned max, bool waves);
 
-/* When a task on this model may start: now or earlier, later, or INT64_MAX: when a place is free.
+/* The index of a lane, added when it is new. */
+size_t limits_lane(struct run_limits *l, struct lane lane);
+
+/* When a task of this lane may start: now or earlier, later, or INT64_MAX: when a place is free.
  */
-int64_t limits_when(const struct run_limits *l, size_t model, int64_t now);
+int64_t limits_when(const struct run_limits *l, size_t lane, int64_t now);
 
 /* Takes the places; the slot's number. limits_when() has said that there is one. */
-unsigned limits_take(struct run_limits *l, size_t model, int64_t now);
-void limits_give(struct run_limits *l, size_t model, unsigned slot);
+unsigned limits_take(struct run_limits *l, size_t lane, int64_t now);
+void limits_give(struct run_limits *l, size_t lane, unsigned slot);
+
+/* One that was let in by limits_take() will not run again. */
+void limits_ended(struct run_limits *l, size_t lane);
+
 /* What took its place at that time did not start claude: the next one need not keep a gap to it. */
 void limits_no_start(struct run_limits *l, int64_t taken);
 
 /* No start of claude at all before then. */
 void limits_hold_account(struct run_limits *l, int64_t until);
-/* No start on this model before then. */
-void limits_hold(struct run_limits *l, size_t model, int64_t until);
+/* No start on this lane's model before then. */
+void limits_hold(struct run_limits *l, size_t lane, int64_t until);
 
 #endif

@@ -5,7 +5,7 @@ enum { TIMEOUT_UNKNOWN_MS = 10 * 60 * 1000 };
 static int64_t expected(const struct graph *g, uint32_t i, const int64_t *expected_ms)
 {
 	const struct task *t = &g->tasks[i];
-	if (task_is_group(t))
+	if (t->is_matrix || task_is_group(t))
 		return 0;
 	if (expected_ms && expected_ms[i] > 0)
 		return expected_ms[i];
@@ -39,20 +39,21 @@ static uint32_t *order_backwards(const struct graph *g, size_t *n)
 	return order;
 }
 
-int64_t *rank_tasks(const struct graph *g, const int64_t *expected_ms)
+struct rank *rank_tasks(const struct graph *g, const int64_t *expected_ms)
 {
 	size_t n;
 	uint32_t *order = order_backwards(g, &n);
-	int64_t *rank = mem_alloc((g->n + 1) * sizeof(*rank));
+	struct rank *rank = mem_alloc((g->n + 1) * sizeof(*rank));
 
 	for (size_t at = 0; at < n; at++) {
 		const struct task *t = &g->tasks[order[at]];
 		int64_t longest = 0;
 		for (size_t k = 0; k < t->behind.n; k++) {
-			int64_t r = rank[t->behind.v[k].task];
+			int64_t r = rank[t->behind.v[k].task].path_ms;
 			longest = r > longest ? r : longest;
 		}
-		rank[order[at]] = longest + expected(g, order[at], expected_ms);
+		rank[order[at]] = (struct rank){ .priority = t->spec->priority,
+			.path_ms = longest + expected(g, order[at], expected_ms) };
 	}
 	free(order);
 	return rank;

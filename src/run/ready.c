@@ -1,6 +1,6 @@
 #include "run/ready.h"
 
-void ready_init(struct ready *r, const int64_t *rank)
+void ready_init(struct ready *r, const struct rank *rank)
 {
 	*r = (struct ready){ .rank = rank };
 }
@@ -14,7 +14,10 @@ void ready_release(struct ready *r)
 
 static bool goes_first(const struct ready *r, uint32_t a, uint32_t b)
 {
-	return r->rank[a] != r->rank[b] ? r->rank[a] > r->rank[b] : a < b;
+	const struct rank *x = &r->rank[a], *y = &r->rank[b];
+	if (x->priority != y->priority)
+		return x->priority > y->priority;
+	return x->path_ms != y->path_ms ? x->path_ms > y->path_ms : a < b;
 }
 
 static void swap(uint32_t *a, uint32_t *b)
@@ -48,11 +51,11 @@ static void sift_down(const struct ready *r, struct ready_heap *h)
 	}
 }
 
-void ready_add(struct ready *r, uint32_t task, size_t model)
+void ready_add(struct ready *r, uint32_t task, size_t lane)
 {
-	while (r->heaps.n <= model)
+	while (r->heaps.n <= lane)
 		vec_push(&r->heaps, (struct ready_heap){ 0 });
-	struct ready_heap *h = &r->heaps.v[model];
+	struct ready_heap *h = &r->heaps.v[lane];
 	vec_push(h, task);
 	sift_up(r, h);
 	r->n++;
@@ -68,7 +71,7 @@ static uint32_t pop(struct ready *r, struct ready_heap *h)
 }
 
 bool ready_take(struct ready *r, const struct run_limits *l, int64_t now, uint32_t *task,
-	size_t *model, int64_t *when)
+	size_t *lane, int64_t *when)
 {
 	struct ready_heap *best = NULL;
 
@@ -82,7 +85,7 @@ bool ready_take(struct ready *r, const struct run_limits *l, int64_t now, uint32
 			*when = t < *when ? t : *when;
 		} else if (!best || goes_first(r, h->v[0], best->v[0])) {
 			best = h;
-			*model = i;
+			*lane = i;
 		}
 	}
 	if (!best)

@@ -15,7 +15,8 @@ enum { EXIT_PARKED = 75 }; /* EX_TEMPFAIL: run it again later */
 /* What the scheduler itself knows of a task, beside its view. */
 struct plan_task {
 	uint32_t open; /* edges to tasks that have not ended */
-	size_t model;  /* of its next attempt: index in limits */
+	size_t lane;   /* of its next attempt: index in limits */
+	bool let_in;   /* into a wave of its matrix, which waits for its end */
 	struct retry_state retry;
 	char session[SESSION_LEN + 1]; /* the last in which work was done, or "" */
 	bool resume;                   /* the next attempt goes on in it */
@@ -29,7 +30,7 @@ struct scheduler {
 	struct tracker tracker;
 	struct run_limits limits;
 	struct ready ready;
-	int64_t *rank;
+	struct rank *rank;
 	struct plan_task *tasks;
 	VEC(uint32_t) delayed;
 	VEC(uint32_t) ended; /* done, and what comes behind has not been told */
@@ -79,36 +80,114 @@ static unsigned model_jobs(const struct scheduler *s, const char *id)
 	return def ? (unsigned)def->jobs : 0;
 }
 
+static size_t pool_of(struct scheduler *s, const struct task_spec *spec)
+{
+	const struct limits *limits = &s->graph->file->limits;
+	for (size_t i = 0; spec->pool.s && i < limits->pools.n; i++)
+		if (strcmp(limits->pools.v[i].name, spec->pool.s) == 0)
+			return limits_pool(
+				&s->limits, spec->pool.s, (unsigned)limits->pools.v[i].max);
+	return 0;
+}
+
+static size_t batch_of(struct scheduler *s, const struct task *t)
+{
+	const struct batch *b = &t->spec->batch;
+	if (!b->size || !t->axes)
+		return 0;
+	return limits_batch(&s->limits, t->spec, (unsigned)b->size, b->wait);
+}
+
+static size_t lane_of(struct scheduler *s, uint32_t i)
+{
+	const struct task *t = &s->graph->tasks[i];
+	const char *model = model_of(s, i);
+
+	if (t->is_matrix)
+		return 0;
+	return limits_lane(&s->limits,
+		(struct lane){ .model = limits_model(&s->limits, model, model_jobs(s, model)),
+			.pool = pool_of(s, t->spec),
+			.batch = batch_of(s, t),
+			.let_in = s->tasks[i].let_in });
+}
+
 static void make_ready(struct scheduler *s, uint32_t i)
 {
-	const char *model = model_of(s, i);
-	s->tasks[i].model = limits_model(&s->limits, model, model_jobs(s, model));
-	ready_add(&s->ready, i, s->tasks[i].model);
+	s->tasks[i].lane = lane_of(s, i);
+	ready_add(&s->ready, i, s->tasks[i].lane);
 	tracker_move(&s->tracker, i, TASK_READY);
+}
+
+/* allow_failure is about the task itself, not about what kept it from running. */
+static bool is_forgiven(const struct scheduler *s, uint32_t i, enum outcome outcome)
+{
+	return s->graph->tasks[i].spec->allow_failure && outcome_is_failure(outcome) &&
+		outcome != OUTCOME_INTERRUPTED && outcome != OUTCOME_DEP_FAILED &&
+		!s->graph->tasks[i].is_matrix;
 }
 
 static void set_done(struct scheduler *s, uint32_t i, enum outcome outcome)
 {
 	s->tracker.tasks[i].outcome = outcome;
+	s->tracker.tasks[i].forgiven = is_forgiven(s, i, outcome);
+	if (s->tasks[i].let_in)
+		limits_ended(&s->limits, s->tasks[i].lane);
 	tracker_move(&s->tracker, i, TASK_DONE);
 	vec_push(&s->ended, i);
+}
+
+/* Of a group, or of all instances: nothing is left of it when all that it needs was skipped. */
+static bool is_all_skipped(const struct scheduler *s, uint32_t i)
+{
+	const struct task *t = &s->graph->tasks[i];
+	bool any = false;
+
+	if (!t->is_matrix && !task_is_group(t))
+		return false;
+	for (size_t k = 0; k < t->before.n; k++) {
+		if (!edge_is_need(&t->before.v[k]))
+			continue;
+		if (s->tracker.tasks[t->before.v[k].task].outcome != OUTCOME_SKIPPED)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/* All that comes before it has ended, and let it go on. */
+static void open_task(struct scheduler *s, uint32_t i)
+{
+	if (is_all_skipped(s, i))
+		set_done(s, i, OUTCOME_SKIPPED);
+	else if (task_is_group(&s->graph->tasks[i]))
+		set_done(s, i, OUTCOME_OK);
+	else
+		make_ready(s, i);
+}
+
+static void skip(struct scheduler *s, uint32_t i, const char *because)
+{
+	s->tracker.tasks[i].detail = mem_printf("it uses '%s', which was skipped", because);
+	set_done(s, i, OUTCOME_SKIPPED);
 }
 
 static void unblock(struct scheduler *s, const struct edge *to, uint32_t ended)
 {
 	uint32_t i = to->task;
-	const struct task *t = &s->graph->tasks[i];
-	bool ok = outcome_class(s->tracker.tasks[ended].outcome)->success;
+	const struct task_view *before = &s->tracker.tasks[ended];
+	bool skipped = before->outcome == OUTCOME_SKIPPED;
+	bool ok = outcome_class(before->outcome)->success || before->forgiven || skipped;
 
 	if (s->tracker.tasks[i].state != TASK_BLOCKED)
 		return;
 	s->tasks[i].open--;
 	if (!ok && edge_is_need(to))
 		set_done(s, i, OUTCOME_DEP_FAILED);
-	else if (s->tasks[i].open == 0 && task_is_group(t))
-		set_done(s, i, OUTCOME_OK);
+	else if (skipped && edge_is_use(to))
+		skip(s, i, before->name);
 	else if (s->tasks[i].open == 0)
-		make_ready(s, i);
+		open_task(s, i);
 }
 
 /* By a list, not by recursion: chains of groups and of failures can be long. */
@@ -153,7 +232,7 @@ static void try_later(struct scheduler *s, uint32_t i, const struct retry_decisi
 	if (d->hold_account)
 		limits_hold_account(&s->limits, until);
 	if (d->hold_model)
-		limits_hold(&s->limits, s->tasks[i].model, until);
+		limits_hold(&s->limits, s->tasks[i].lane, until);
 	vec_push(&s->delayed, i);
 	s->wake_at = earlier(s->wake_at, until);
 	tracker_attempt_failed(&s->tracker, i, until);
@@ -184,13 +263,13 @@ static void settle(struct scheduler *s, const struct attempt *a)
 		.usage_ms = s->options.usage_wait_ms };
 	struct retry_decision d = { 0 };
 
-	if (!outcome_class(a->result.outcome)->success && !s->draining && !a->cancelled)
+	if (outcome_is_failure(a->result.outcome) && !s->draining && !a->cancelled)
 		d = retry_decide(t, &a->result, &s->tasks[a->task].retry, &waits, next_random(s));
 	if (d.again) {
 		try_later(s, a->task, &d);
 		return;
 	}
-	if (!outcome_class(a->result.outcome)->success)
+	if (outcome_is_failure(a->result.outcome) && !is_forgiven(s, a->task, a->result.outcome))
 		after_failure(s);
 	set_done(s, a->task, a->result.outcome);
 }
@@ -213,10 +292,10 @@ static void on_worked(void *ctx, struct attempt *a)
 {
 	struct scheduler *s = ctx;
 	if (!task_asks_claude(attempt_task(a)))
-		limits_give(&s->limits, s->tasks[a->task].model, a->slot);
-	if (a->reused)
+		limits_give(&s->limits, s->tasks[a->task].lane, a->slot);
+	if (a->reused || a->result.outcome == OUTCOME_SKIPPED)
 		limits_no_start(&s->limits, a->started_ms);
-	s->unsettled += !outcome_class(a->result.outcome)->success;
+	s->unsettled += outcome_is_failure(a->result.outcome);
 }
 
 static void on_ended(void *ctx, struct attempt *a, bool kept)
@@ -224,9 +303,9 @@ static void on_ended(void *ctx, struct attempt *a, bool kept)
 	struct scheduler *s = ctx;
 	forget_live(s, a);
 	if (task_asks_claude(attempt_task(a)))
-		limits_give(&s->limits, s->tasks[a->task].model, a->slot);
+		limits_give(&s->limits, s->tasks[a->task].lane, a->slot);
 	remember_session(s, a);
-	s->unsettled -= !outcome_class(a->result.outcome)->success;
+	s->unsettled -= outcome_is_failure(a->result.outcome);
 	if (!kept) {
 		s->lost_memory = true;
 		s->draining = true;
@@ -237,7 +316,7 @@ static void on_ended(void *ctx, struct attempt *a, bool kept)
 	attempt_free(a);
 }
 
-static void start(struct scheduler *s, uint32_t i, size_t model, int64_t now)
+static void start(struct scheduler *s, uint32_t i, size_t lane, int64_t now)
 {
 	struct attempt *a = attempt_new(s->graph, i, ++s->next_id, s->options.run);
 
@@ -245,7 +324,8 @@ static void start(struct scheduler *s, uint32_t i, size_t model, int64_t now)
 	a->model = model_of(s, i);
 	if (s->tasks[i].resume)
 		a->resume = s->tasks[i].session;
-	a->slot = limits_take(&s->limits, model, now);
+	a->slot = limits_take(&s->limits, lane, now);
+	s->tasks[i].let_in |= s->limits.batches.v[s->limits.lanes.v[lane].batch].waves;
 	a->started_ms = now;
 	a->started_wall_ms = s->clock.wall_ms(s->clock.ctx);
 	vec_push(&s->live, a);
@@ -256,12 +336,12 @@ static void start(struct scheduler *s, uint32_t i, size_t model, int64_t now)
 static int64_t start_ready(struct scheduler *s)
 {
 	uint32_t task;
-	size_t model;
+	size_t lane;
 	int64_t when = INT64_MAX;
 
 	/* A failure may end the run or hold its model: first that. */
-	while (!s->unsettled && ready_take(&s->ready, &s->limits, now_ms(s), &task, &model, &when))
-		start(s, task, model, now_ms(s));
+	while (!s->unsettled && ready_take(&s->ready, &s->limits, now_ms(s), &task, &lane, &when))
+		start(s, task, lane, now_ms(s));
 	return when;
 }
 
@@ -355,7 +435,7 @@ int scheduler_exit_code(const struct scheduler *s)
 		return 124;
 	if (!v->failed && v->parked && !s->lost_memory)
 		return EXIT_PARKED;
-	return v->done < v->total || v->ok < v->total || s->lost_memory;
+	return v->done < v->total || v->ok + v->skipped + v->forgiven < v->total || s->lost_memory;
 }
 
 const struct run_view *scheduler_view(struct scheduler *s)
@@ -380,10 +460,7 @@ static void open_first(struct scheduler *s)
 		if (!g->tasks[i].wanted || s->tasks[i].open ||
 			s->tracker.tasks[i].state != TASK_BLOCKED)
 			continue;
-		if (task_is_group(&g->tasks[i]))
-			set_done(s, i, OUTCOME_OK);
-		else
-			make_ready(s, i);
+		open_task(s, i);
 	}
 	tell_behind(s);
 }

@@ -20,6 +20,7 @@ struct task_view {
 	const char *name;
 	const char *model; /* full id of the attempt that runs or ran last, or NULL */
 	bool group;
+	bool forgiven; /* it failed and may: 'allow_failure' */
 	bool taken; /* its success is of a run that was interrupted; nothing was done for it now */
 	enum task_state state;
 	enum outcome outcome;          /* of the last attempt that ended */
@@ -40,6 +41,7 @@ struct run_view {
 	size_t n;
 	size_t total, running, done, ok, failed,
 		retries; /* total: wanted tasks that aren't groups */
+	size_t skipped, forgiven;
 	size_t parked; /* of failed ones: those that wait for the usage limit's end */
 	size_t not_started;
 	int64_t started_ms, now_ms;

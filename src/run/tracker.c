@@ -55,11 +55,15 @@ static void count_done(struct tracker *t, uint32_t task)
 	t->view.done++;
 	if (v->outcome == OUTCOME_OK)
 		t->view.ok++;
+	else if (v->outcome == OUTCOME_SKIPPED)
+		t->view.skipped++;
+	else if (v->forgiven)
+		t->view.forgiven++;
 	else if (v->outcome == OUTCOME_USAGE_LIMIT)
 		t->view.parked++;
-	else if (v->outcome != OUTCOME_DEP_FAILED)
+	else if (outcome_is_failure(v->outcome) && v->outcome != OUTCOME_DEP_FAILED)
 		t->view.failed++;
-	if (v->outcome != OUTCOME_OK && v->outcome != OUTCOME_DEP_FAILED &&
+	if (outcome_is_failure(v->outcome) && !v->forgiven && v->outcome != OUTCOME_DEP_FAILED &&
 		v->outcome != OUTCOME_INTERRUPTED && t->view.first_failed == UINT32_MAX)
 		t->view.first_failed = task;
 }

@@ -21,6 +21,7 @@ struct capture {
 	pid_t pid;
 	struct timer *timer;
 	bool timed_out, cancelled;
+	int exit_code;
 	capture_cb cb;
 	void *ctx;
 };
@@ -98,6 +99,8 @@ static void on_end(void *ctx, pid_t pid, int status, const struct rusage *usage)
 	struct str out = STR_INIT, problem = STR_INIT;
 
 	(void)pid, (void)usage;
+	c->exit_code =
+		c->timed_out || c->cancelled || !WIFEXITED(status) ? -1 : WEXITSTATUS(status);
 	judge(c, status, &out, &problem);
 	c->cb(c->ctx, &out, problem.len ? problem.s : NULL);
 	str_release(&out);
@@ -137,6 +140,11 @@ struct capture *capture_start(
 	}
 	timer_set(c->timer, CAPTURE_TIMEOUT_MS);
 	return c;
+}
+
+int capture_exit_code(const struct capture *c)
+{
+	return c->exit_code;
 }
 
 void capture_cancel(struct capture *c)

@@ -32,6 +32,9 @@ typedef void (*capture_cb)(void *ctx, const struct str *out, const char *problem
 struct capture *capture_start(
 	const struct capture_spec *spec, capture_cb cb, void *ctx, struct err *err);
 
+/* Within the callback: the exit code, or -1 where it did not come to one. */
+int capture_exit_code(const struct capture *c);
+
 /* Ends the command now; the callback still comes, with a problem. */
 void capture_cancel(struct capture *c);
 

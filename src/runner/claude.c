@@ -203,7 +203,7 @@ static bool start_supervise(struct work *w, struct err *err)
 		return false;
 	struct process_spec spec = {
 		.argv = (char *const *)argv,
-		.env = claude_environment(a, w->ctx->scrub),
+		.env = claude_environment(a),
 		.in = -1,
 		.out = -1,
 		.err = STDERR_FILENO,

@@ -186,7 +186,7 @@ void claude_args(struct attempt *a, const char *program, struct strs *args)
 	str_release(&deny);
 }
 
-char **claude_environment(struct attempt *a, bool scrub)
+char **claude_environment(struct attempt *a)
 {
 	struct value extra[4] = {
 		{ "CLAUDE_CODE_MAX_RETRIES", "1" }, /* claudemake is the one that tries again */
@@ -196,7 +196,5 @@ char **claude_environment(struct attempt *a, bool scrub)
 
 	if (a->foreign)
 		extra[n++] = (struct value){ "CLAUDE_CODE_DISABLE_ATTACHMENTS", "1" };
-	if (scrub)
-		extra[n++] = (struct value){ "CLAUDE_CODE_SUBPROCESS_ENV_SCRUB", "1" };
 	return environment_with(a, a->environment, extra, n);
 }

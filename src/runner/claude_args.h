@@ -11,9 +11,10 @@
 void claude_args(struct attempt *a, const char *program, struct strs *args);
 
 /*
- * The attempt's environment and what every run of claude needs beside it. scrub: its Bash tool
- * gets no keys, which takes bubblewrap and socat; without them the program refuses to start.
+ * The attempt's environment and what every run of claude needs beside it. Its Bash tool sees the
+ * keys in it: with CLAUDE_CODE_SUBPROCESS_ENV_SCRUB=1 it would not, but then the program (seen
+ * with 2.1.197 and 2.1.330) puts empty files and folders of its own into the project.
  */
-char **claude_environment(struct attempt *a, bool scrub);
+char **claude_environment(struct attempt *a);
 
 #endif

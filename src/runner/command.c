@@ -31,6 +31,7 @@ struct command_runner {
 	struct runner_context *ctx;
 	struct slot *slots;
 	unsigned n;
+	int64_t stopped_ms; /* when all were stopped for a while */
 };
 
 struct work {
@@ -44,6 +45,7 @@ struct work {
 	enum why why; /* it was asked to end */
 	bool killed;
 	int64_t deadline;
+	int64_t heard_ms; /* wall: silence is counted from then at the earliest */
 };
 
 static void start_next(struct work *w);
@@ -228,8 +230,8 @@ static void arm(struct work *w)
 	enum why why = WHY_TIMEOUT;
 
 	if (spec->idle_timeout_ms) {
-		int64_t start = w->a->started_wall_ms, last = last_output_ms(w);
-		int64_t silent = time_wall_ms() - (last > start ? last : start);
+		int64_t last = last_output_ms(w);
+		int64_t silent = time_wall_ms() - (last > w->heard_ms ? last : w->heard_ms);
 		if (spec->idle_timeout_ms - silent < left) {
 			left = spec->idle_timeout_ms - silent;
 			why = WHY_IDLE;
@@ -284,6 +286,7 @@ static void command_start(void *self, struct attempt *a, const struct runner_eve
 		return;
 	}
 	w->deadline = time_mono_ms() + attempt_task(a)->spec->timeout_ms;
+	w->heard_ms = a->started_wall_ms;
 	arm(w);
 	start_next(w);
 }
@@ -345,9 +348,30 @@ struct runner command_runner(struct command_runner *c)
 	return (struct runner){ .self = c, .start = command_start, .cancel = command_cancel };
 }
 
-void command_runner_signal(struct command_runner *c, int signal)
+static void signal_all(struct command_runner *c, int signal)
 {
 	for (unsigned i = 0; i < c->n; i++)
 		if (c->slots[i].work && c->slots[i].work->pid)
 			process_signal_group(c->ctx->processes, c->slots[i].work->pid, signal);
+}
+
+void command_runner_stop(struct command_runner *c)
+{
+	c->stopped_ms = time_mono_ms();
+	signal_all(c, SIGSTOP);
+}
+
+void command_runner_go_on(struct command_runner *c)
+{
+	int64_t away = time_mono_ms() - c->stopped_ms;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		struct work *w = c->slots[i].work;
+		if (!w || w->why != WHY_NONE)
+			continue;
+		w->deadline += away;
+		w->heard_ms = time_wall_ms();
+		arm(w);
+	}
+	signal_all(c, SIGCONT);
 }

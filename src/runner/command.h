@@ -14,7 +14,8 @@ struct command_runner *command_runner_new(struct runner_context *ctx, unsigned s
 void command_runner_free(struct command_runner *c);
 struct runner command_runner(struct command_runner *c);
 
-/* To all commands that run, and what they started. */
-void command_runner_signal(struct command_runner *c, int signal);
+/* All commands that run stop for a while; neither timeout nor silence is counted meanwhile. */
+void command_runner_stop(struct command_runner *c);
+void command_runner_go_on(struct command_runner *c);
 
 #endif

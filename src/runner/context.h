@@ -19,10 +19,10 @@ struct runner_context {
 	const char *folder_name; /* of the run, from the root */
 	const char *supervise;   /* path of the program; NULL: not found */
 	const char *claude;      /* path of the program; NULL: not found */
-	bool scrub;              /* the Bash tool of claude can get an environment without keys */
 	void *answers_ctx;
 	/* The file (from the root) with the answer of a task that is done, or NULL. */
 	const char *(*answer)(void *ctx, uint32_t task);
+	bool (*skipped)(void *ctx, uint32_t task);
 };
 
 /* The end of a step that did not go well: the class and one line for people. */

@@ -36,18 +36,48 @@ static const char *suggest_task(struct decoder *d, const char *name)
 	return *meant ? meant : ": declare it under 'tasks', or remove it";
 }
 
+/* A task, or an instance of one: whether there is such an instance is known at planning. */
 static bool is_task(const struct decoder *d, const char *name)
 {
-	return map_gets(&d->cf->task_index, name) != NULL;
+	return map_get(&d->cf->task_index, name, strcspn(name, ":")) != NULL;
+}
+
+static size_t axis_names(const struct matrix *m, const char **list)
+{
+	size_t n = 0;
+	for (size_t i = 0; m && i < m->n; i++)
+		for (size_t k = 0; k < m->axes[i].nnames; k++, n++)
+			if (list)
+				list[n] = m->axes[i].names[k];
+	return n;
+}
+
+/* "lang" where only "lang.code" and the like are there. */
+static void unknown_field(
+	struct decoder *d, const struct axis *axis, const char *name, struct place at)
+{
+	const char **list = arena_alloc(d->a, (axis->nnames + 1) * sizeof(*list));
+	memcpy(list, axis->names, axis->nnames * sizeof(*list));
+	const char *meant = decode_suggest(d, name, list);
+
+	if (strcmp(axis->name, name) == 0)
+		decode_mistake(d, at, "an element of axis '%s' has fields: write %s", name,
+			axis->names[0]);
+	else
+		decode_mistake(d, at, "axis '%s' has no '%s'%s", axis->name,
+			name + strlen(axis->name) + 1,
+			*meant ? meant : ": its elements must have it");
 }
 
 static void unknown_name(struct decoder *d, const char *name, struct place at)
 {
 	size_t n = d->cf->vars.n, i;
-	const char **list = arena_alloc(d->a, (n + 3) * sizeof(*list));
+	const char **list =
+		arena_alloc(d->a, (n + axis_names(d->matrix, NULL) + 3) * sizeof(*list));
 
 	for (i = 0; i < n; i++)
 		list[i] = d->cf->vars.v[i].name;
+	i += axis_names(d->matrix, list + i);
 	list[i++] = "task.name";
 	list[i++] = "attempt";
 	const char *meant = decode_suggest(d, name, list);
@@ -60,7 +90,10 @@ static void check_name(
 	struct decoder *d, const struct schema_key *key, const char *name, struct place at)
 {
 	const size_t *var = map_gets(&d->cf->var_index, name);
+	size_t axis, index;
 
+	if (d->matrix && matrix_find(d->matrix, name, &axis, &index))
+		return;
 	if (var && *var == d->vars_known)
 		decode_mistake(d, at, "var '%s' uses itself: give it a value of its own", name);
 	else if (var && *var > d->vars_known)
@@ -72,7 +105,10 @@ static void check_name(
 	else if (strcmp(name, "task.name") == 0 || strcmp(name, "attempt") == 0) {
 		if (key->where != WHERE_TASK)
 			decode_mistake(d, at, "'%s' is known only in tasks: remove it here", name);
-	} else if (!d->any_name)
+	} else if (d->matrix && matrix_axis(d->matrix, name)) {
+		if (!matrix_axis(d->matrix, name)->broken)
+			unknown_field(d, matrix_axis(d->matrix, name), name, at);
+	} else
 		unknown_name(d, name, at);
 }
 
@@ -86,7 +122,13 @@ static void check_response(
 			key->name);
 		return;
 	}
-	if (e->args[0].n != 1 || piece->is_name)
+	for (size_t i = 0; i < e->args[0].n; i++)
+		if (e->args[0].v[i].is_name && strcmp(e->args[0].v[i].text, "attempt") == 0)
+			decode_mistake(d, e->at,
+				"response() needs to know its task before the run: take 'attempt' "
+				"away");
+	/* The rest of a name that is put together is known at planning. */
+	if (e->args[0].n != 1 && !strchr(piece->text, ':'))
 		return;
 	if (d->task && strcmp(piece->text, d->task) == 0)
 		decode_mistake(d, e->at, "task '%s' asks for its own answer: name another task",
@@ -131,9 +173,19 @@ static bool is_literal(const struct text *text)
 
 void check_needs(struct decoder *d, const struct schema_key *key, const struct text *text)
 {
-	if (is_literal(text) && !is_task(d, text->s))
-		decode_mistake(d, text->at, "unknown task '%s' in '%s'%s", text->s, key->name,
-			suggest_task(d, text->s));
+	const char *name = text->s;
+
+	if (!is_literal(text)) {
+		/* "build:${{ page }}": what stands before the colon is known here. */
+		const struct template_part *first = &text->template->parts[0];
+		const char *colon = first->literal ? memchr(first->literal, ':', first->len) : NULL;
+		if (!colon)
+			return;
+		name = arena_strndup(d->a, first->literal, (size_t)(colon - first->literal));
+	}
+	if (!is_task(d, name))
+		decode_mistake(d, text->at, "unknown task '%s' in '%s'%s", name, key->name,
+			suggest_task(d, name));
 }
 
 static void warn_of_retirement(struct decoder *d, const char *id, struct place at)
@@ -194,14 +246,33 @@ static const char *unknown_class(struct decoder *d, const char *text)
 	return *meant ? meant : ": write a class such as timeout, exit:N or /regex/";
 }
 
-static void check_regex(struct decoder *d, const struct text *text)
+static void check_pattern(struct decoder *d, const char *key, const char *pattern, struct place at)
 {
-	char *pattern = arena_strndup(d->a, text->s + 1, text->len - 2);
 	struct err err;
 	struct regex *r = regex_new(pattern, &err);
 	if (!r)
-		decode_mistake(d, text->at, "'on': %s", err.text);
+		decode_mistake(d, at, "'%s': %s", key, err.text);
 	regex_free(r);
+}
+
+void check_regex(struct decoder *d, const struct schema_key *key, const struct text *text)
+{
+	check_pattern(d, key->name, text->s, text->at);
+}
+
+void check_pool(struct decoder *d, const struct schema_key *key, const struct text *text)
+{
+	const struct limits *limits = &d->cf->limits;
+	const char **names = arena_alloc(d->a, (limits->pools.n + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < limits->pools.n; i++) {
+		names[i] = limits->pools.v[i].name;
+		if (strcmp(names[i], text->s) == 0)
+			return;
+	}
+	const char *meant = decode_suggest(d, text->s, names);
+	decode_mistake(d, text->at, "unknown pool '%s' in '%s'%s", text->s, key->name,
+		*meant ? meant : ": declare it under 'limits', as in pools: {name: 2}");
 }
 
 static bool is_exit_code(const char *text)
@@ -217,7 +288,7 @@ void check_class(struct decoder *d, const struct schema_key *key, const struct t
 	enum outcome o = outcome_find(text->s);
 	if (o == OUTCOME_NONE && text->len > 2 && text->s[0] == '/' &&
 		text->s[text->len - 1] == '/')
-		check_regex(d, text);
+		check_pattern(d, "on", arena_strndup(d->a, text->s + 1, text->len - 2), text->at);
 	else if (str_starts(text->s, "exit:") && !is_exit_code(text->s + 5))
 		decode_mistake(d, text->at, "'%s': write exit:N, with N from 1 to 255", text->s);
 	else if (o == OUTCOME_NONE && !str_starts(text->s, "exit:"))
@@ -295,6 +366,25 @@ void check_task(struct decoder *d, const struct task_spec *task, enum schema_kin
 			"task '%s' does nothing: give it 'prompt', 'run' or 'needs'", task->name);
 	else
 		check_kinds(d, task, kind, map);
+}
+
+void check_instances(struct decoder *d, const struct task_spec *task, const struct node *map)
+{
+	const struct text *save = &task->save;
+
+	if (!task->matrix) {
+		if (task->batch.size && node_get(map, "batch_size"))
+			decode_mistake(d, key_place(map, "batch_size"),
+				"'batch_size' is for the instances of a matrix, and '%s' has none: "
+				"add 'matrix', or use 'pool'",
+				task->name);
+		return;
+	}
+	if (save->s && !matrix_names_in(task->matrix, save) && !str_ends(save->s, ".jsonl"))
+		decode_mistake(d, save->at,
+			"all instances of '%s' would save to this one file: put an axis in its "
+			"name, or let it end in .jsonl and get a line from each",
+			task->name);
 }
 
 static void index_files(const struct decoder *d, struct map *files)

@@ -23,6 +23,8 @@ void check_path(struct decoder *d, const struct schema_key *key, const struct te
 void check_glob(struct decoder *d, const struct schema_key *key, const struct text *text);
 void check_needs(struct decoder *d, const struct schema_key *key, const struct text *text);
 void check_model(struct decoder *d, const struct schema_key *key, const struct text *text);
+void check_regex(struct decoder *d, const struct schema_key *key, const struct text *text);
+void check_pool(struct decoder *d, const struct schema_key *key, const struct text *text);
 void check_choice(struct decoder *d, const struct schema_key *key, const struct text *text);
 void check_arg(struct decoder *d, const struct schema_key *key, const struct text *text);
 void check_class(struct decoder *d, const struct schema_key *key, const struct text *text);
@@ -30,6 +32,9 @@ void check_class(struct decoder *d, const struct schema_key *key, const struct t
 /* The keys a task of that kind gives itself, before defaults are merged. */
 void check_task(struct decoder *d, const struct task_spec *task, enum schema_kind kind,
 	const struct node *map);
+
+/* What a matrix asks of the other keys, once defaults are merged. */
+void check_instances(struct decoder *d, const struct task_spec *task, const struct node *map);
 
 /* What needs all the tasks. */
 void check_targets(struct decoder *d);

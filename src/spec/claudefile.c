@@ -159,6 +159,29 @@ bool decode_models(struct decoder *d, const struct schema_key *key, struct node 
 	return true;
 }
 
+bool decode_pools(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	struct limits *limits = &d->cf->limits;
+	(void)field;
+
+	if (!decode_is_map(d, key->name, n, "name: 2"))
+		return false;
+	limits->pools.v = arena_alloc(d->a, n->n * sizeof(*limits->pools.v));
+	for (size_t i = 0; i < n->n; i++) {
+		const struct node *name = n->pairs[i].key;
+		struct schema_key row = { .name = name->text, .type = TYPE_POSITIVE };
+		struct pool *pool = &limits->pools.v[limits->pools.n++];
+		*pool = (struct pool){ .name = name->text, .at = name->at };
+		if (!check_is_name(name->text, ".-"))
+			decode_mistake(d, name->at,
+				"'%s' cannot name a pool: use letters, digits, '_', '.' and '-', "
+				"with a letter or '_' first",
+				name->text);
+		decode_value(d, &row, n->pairs[i].value, &pool->max);
+	}
+	return true;
+}
+
 bool decode_limits(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
 {
 	struct limits *limits = field;
@@ -203,6 +226,7 @@ static void start_file(struct decoder *d)
 {
 	struct claudefile *cf = d->cf;
 	cf->limits.jobs = DEFAULT_JOBS;
+	cf->limits.wait_ms = DEFAULT_WAIT_MS;
 	cf->shell.v = arena_alloc(d->a, 2 * sizeof(*cf->shell.v));
 	cf->shell.v[0] = builtin_text(d, "/bin/sh");
 	cf->shell.v[1] = builtin_text(d, "-euc");

@@ -7,13 +7,9 @@
 #define SPEC_CLAUDEFILE_H
 
 #include "base/map.h"
+#include "spec/matrix.h"
 #include "spec/model.h"
 #include "spec/template.h"
-
-struct texts {
-	struct text *v;
-	size_t n;
-};
 
 /* name: text, in the order of the file. */
 struct pair {
@@ -40,6 +36,7 @@ enum via { VIA_CLI, VIA_API, VIA_BATCH };
 enum {
 	DEFAULT_JOBS = 4,
 	DEFAULT_TIMEOUT_MS = 10 * 60 * 1000,
+	DEFAULT_WAIT_MS = 10 * 60 * 1000,
 	DEFAULT_RETRY_DELAY_MS = 2 * 1000,
 	DEFAULT_RETRY_MAX_DELAY_MS = 60 * 1000,
 };
@@ -48,6 +45,12 @@ struct retry {
 	int64_t times; /* further attempts after the first */
 	int64_t delay_ms, max_delay_ms;
 	struct texts on; /* class names, "exit:N", "/regex/"; empty: what the class table says */
+};
+
+/* Instances of a matrix at once; size 0: no limit of their own. wait: in waves. */
+struct batch {
+	int64_t size;
+	bool wait;
 };
 
 /* A bit for each key of the schema: was it given, here or in defaults? */
@@ -63,7 +66,7 @@ struct task_spec {
 	const char *name;
 	struct place at;
 	struct given given;
-	struct text desc, prompt, save, dir;
+	struct text desc, prompt, save, dir, when, pool;
 	struct text prompt_file; /* what is in it; where a task has one, prompt is it */
 	struct texts run, needs, after, inputs, outputs, edits, model, shell;
 	struct pairs env;
@@ -76,6 +79,10 @@ struct task_spec {
 	bool bare;
 	int64_t timeout_ms, idle_timeout_ms;
 	struct retry retry;
+	struct matrix *matrix; /* NULL: one task */
+	struct batch batch;
+	int64_t priority;
+	bool allow_failure;
 };
 
 enum var_kind { VAR_TEXT, VAR_SH, VAR_REQUIRED };
@@ -96,11 +103,22 @@ struct model_def {
 	struct price price; /* where "price" is given: whole, the shipped table fills what is not */
 };
 
+struct pool {
+	const char *name;
+	struct place at;
+	int64_t max; /* tasks at once */
+};
+
 /* A limit that holds a template is in later: expand it and give it to limits_set(). */
 struct limits {
 	struct given given;
 	int64_t jobs;
 	int64_t timeout_ms; /* 0: none */
+	int64_t wait_ms;    /* how long one task may wait out rate limits */
+	struct {
+		struct pool *v;
+		size_t n;
+	} pools;
 	int64_t usage_wait_ms;
 	double load;        /* no new command above this system load; 0: none */
 	struct pairs later;

@@ -15,7 +15,7 @@ struct decoder {
 	const char *top;    /* absolute: no file that is read leads out of it; or NULL */
 	const char *task;  /* the one being read, or NULL */
 	size_t vars_known; /* vars that a template may name here */
-	bool any_name;     /* names may be of an axis, which are not known here */
+	const struct matrix *matrix; /* of the task being read, or NULL */
 	struct task_spec defaults;
 	struct text *sonnet;     /* the model of tasks that name none */
 	const char **task_names; /* ends with NULL; made when first needed */
@@ -59,6 +59,7 @@ bool decode_has_template(const char *text);
 bool decode_number(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_duration(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_load(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_integer(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_money(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 
 /* Readers of what goes to the claude program (decode_claude.c). */
@@ -74,6 +75,9 @@ bool decode_vars(struct decoder *d, const struct schema_key *key, struct node *n
 bool decode_models(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_limits(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_defaults(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_matrix(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_batch(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_pools(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_tasks(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 
 /* The names of the tasks, before anything that may name one is read. */

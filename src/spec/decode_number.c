@@ -57,6 +57,8 @@ bool limits_set(struct limits *limits, const char *key, const char *value, struc
 		ok = parse_number(value, 1, &limits->jobs, err);
 	else if (strcmp(key, "load") == 0)
 		ok = load_parse(value, &limits->load, err);
+	else if (strcmp(key, "wait") == 0)
+		ok = duration_parse(value, &limits->wait_ms, err);
 	else
 		ok = duration_parse(value, &limits->timeout_ms, err);
 	return ok || err_wrap(err, "'limits.%s'", key);
@@ -73,6 +75,22 @@ bool decode_number(struct decoder *d, const struct schema_key *key, struct node 
 		return true;
 	decode_mistake(d, n->at, "'%s' %s", key->name, err.text);
 	return false;
+}
+
+bool decode_integer(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	struct err err;
+	int64_t value;
+	if (!decode_is_scalar(d, key, n))
+		return false;
+	bool minus = n->text[0] == '-';
+	if (!parse_number(n->text + minus, minus, &value, &err)) {
+		decode_mistake(d, n->at, "'%s' must be a whole number from -%d to %d, not '%s'",
+			key->name, NUMBER_MAX, NUMBER_MAX, n->text);
+		return false;
+	}
+	*(int64_t *)field = minus ? -value : value;
+	return true;
 }
 
 bool decode_load(struct decoder *d, const struct schema_key *key, struct node *n, void *field)

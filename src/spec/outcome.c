@@ -50,7 +50,7 @@ static const struct outcome_class classes[OUTCOME_COUNT] = {
 		"the answer was cut at its greatest length", "ask for less at once" },
 	[OUTCOME_DENIED] = { "denied", AGAIN_NO, false, false,
 		"a tool was needed that the task may not use",
-		"declare the files under 'outputs' or 'edits'" },
+		"declare what it may do: outputs, edits, allowed_tools" },
 	[OUTCOME_AUTH] = { "auth", AGAIN_NO, false, true,
 		"the service does not know the key or login",
 		"log in with 'claude', or set ANTHROPIC_API_KEY" },
@@ -77,6 +77,12 @@ static const struct outcome_class classes[OUTCOME_COUNT] = {
 const struct outcome_class *outcome_class(enum outcome o)
 {
 	return &classes[o < OUTCOME_COUNT ? o : OUTCOME_NONE];
+}
+
+bool outcome_is_failure(enum outcome o)
+{
+	return !classes[o].success && o != OUTCOME_NONE && o != OUTCOME_SKIPPED &&
+		o != OUTCOME_WAITING;
 }
 
 enum outcome outcome_find(const char *name)

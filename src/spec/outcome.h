@@ -68,6 +68,9 @@ struct outcome_class {
 const struct outcome_class *outcome_class(enum outcome o);
 
 /* OUTCOME_NONE where no class has that name. */
+/* A failure: ended, and neither well, nor skipped, nor waiting for somebody. */
+bool outcome_is_failure(enum outcome o);
+
 enum outcome outcome_find(const char *name);
 
 #endif

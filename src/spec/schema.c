@@ -33,9 +33,10 @@ static const struct schema_key keys[] = {
 		.kinds = WORK, .help = "files it may change or create" },
 	{ NAMED("save", TASK, PATH), BUILT(task_spec, save), .fresh = true, .written = true,
 		.kinds = WORK, .help = "a file for the final answer" },
-	{ NAMED("matrix", TASK, ANY), LATER, .fresh = true, .kinds = ALL,
+	{ NAMED("matrix", TASK, MATRIX), BUILT(task_spec, matrix), .fresh = true, .kinds = ALL,
 		.help = "one instance for each combination" },
-	{ NAMED("batch_size", TASK, ANY), LATER, .kinds = ALL, .help = "instances at once" },
+	{ NAMED("batch_size", TASK, BATCH), BUILT(task_spec, batch), .kinds = WORK,
+		.help = "instances at once" },
 	{ NAMED("model", TASK, MODEL_NAMES), BUILT(task_spec, model), .fresh = true,
 		.kinds = KIND_PROMPT, .help = "an alias, an id, or a list: one for each attempt" },
 	{ NAMED("effort", TASK, CHOICE), BUILT(task_spec, effort), .fresh = true,
@@ -104,9 +105,9 @@ static const struct schema_key keys[] = {
 	{ NAMED("capture", TASK, ANY), LATER, .kinds = WORK,
 		.help = "parts of its answer for other tasks" },
 	{ NAMED("rerun", TASK, TEXT), LATER, .kinds = WORK, .help = "changed, always or once" },
-	{ NAMED("when", TASK, COMMAND), LATER, .kinds = ALL,
+	{ NAMED("when", TASK, COMMAND), BUILT(task_spec, when), .kinds = WORK,
 		.help = "a command; non-zero skips the task" },
-	{ NAMED("allow_failure", TASK, ANY), LATER, .kinds = WORK,
+	{ NAMED("allow_failure", TASK, BOOL), BUILT(task_spec, allow_failure), .kinds = WORK,
 		.help = "its failure fails nothing else" },
 	{ NAMED("approve", TASK, ANY), LATER, .kinds = WORK,
 		.help = "a person must say that it may start" },
@@ -118,8 +119,9 @@ static const struct schema_key keys[] = {
 		.help = "what runs its commands" },
 	{ NAMED("worktree", TASK, ANY), LATER, .fresh = true, .kinds = WORK,
 		.help = "a git worktree of its own" },
-	{ NAMED("pool", TASK, TEXT), LATER, .kinds = WORK, .help = "one of limits.pools" },
-	{ NAMED("priority", TASK, ANY), LATER, .kinds = WORK,
+	{ NAMED("pool", TASK, POOL), BUILT(task_spec, pool), .kinds = WORK,
+		.help = "one of limits.pools" },
+	{ NAMED("priority", TASK, INTEGER), BUILT(task_spec, priority), .kinds = WORK,
 		.help = "a number: higher goes first" },
 	{ NAMED("executor", TASK, TEXT), LATER, .kinds = WORK, .help = "local or slurm" },
 	{ NAMED("resources", TASK, ANY), LATER, .kinds = WORK, .help = "what it asks Slurm for" },
@@ -149,14 +151,15 @@ static const struct schema_key keys[] = {
 		.help = "the longest a run may take" },
 	{ NAMED("requests", LIMITS, POSITIVE), LATER, .help = "API calls at once" },
 	{ NAMED("budget_usd", LIMITS, ANY), LATER, .help = "money for one run, or none" },
-	{ NAMED("wait", LIMITS, DURATION), LATER,
+	{ NAMED("wait", LIMITS, DURATION), BUILT(limits, wait_ms),
 		.help = "the longest a task waits out rate limits" },
 	{ NAMED("usage_wait", LIMITS, DURATION), BUILT(limits, usage_wait_ms),
 		.help = "the longest a usage limit is waited out" },
 	{ NAMED("load", LIMITS, LOAD), BUILT(limits, load),
 		.help = "no new command above this system load" },
 	{ NAMED("fan_out", LIMITS, NUMBER), LATER, .help = "instances that running tasks may add" },
-	{ NAMED("pools", LIMITS, ANY), LATER, .help = "named pools: how many at once" },
+	{ NAMED("pools", LIMITS, POOLS), BUILT(limits, pools),
+		.help = "named pools: how many at once" },
 
 	{ NAMED("id", MODEL, TEXT), BUILT(model_def, id), .fresh = true, .help = "the model's id" },
 	{ NAMED("jobs", MODEL, POSITIVE), BUILT(model_def, jobs),
@@ -200,6 +203,22 @@ static const struct schema_key keys[] = {
 	{ NAMED("keep", WORKTREE, TEXT), LATER, .help = "failed, always or never" },
 	{ NAMED("merge", WORKTREE, ANY), LATER, .help = "false, true or squash" },
 
+	{ NAMED("glob", AXIS, GLOBS), BUILT(axis, glob), .help = "files" },
+	{ NAMED("match", AXIS, REGEX), BUILT(axis, match),
+		.help = "a regex for these files; its named groups are fields" },
+	{ NAMED("key", AXIS, TEXT), BUILT(axis, key_name),
+		.help = "the field that names the instances" },
+	{ NAMED("lines", AXIS, PATH), LATER, .help = "a file: each line" },
+	{ NAMED("csv", AXIS, PATH), LATER, .help = "a file: each row, by its columns" },
+	{ NAMED("jsonl", AXIS, PATH), LATER, .help = "a file: the object in each line" },
+	{ NAMED("sh", AXIS, COMMAND), LATER, .help = "a command: each line that it prints" },
+	{ NAMED("from", AXIS, VALUE), LATER, .help = "a task with a JSON answer" },
+	{ NAMED("path", AXIS, TEXT), LATER, .help = "where in that answer" },
+
+	{ NAMED("size", BATCH, POSITIVE), BUILT(batch, size), .help = "instances at once" },
+	{ NAMED("wait", BATCH, BOOL), BUILT(batch, wait),
+		.help = "the next ones start after all of the last ones" },
+
 	{ NAMED("cpus", RESOURCES, POSITIVE), LATER, .help = "processors" },
 	{ NAMED("mem", RESOURCES, TEXT), LATER, .help = "memory, as in 2G" },
 	{ NAMED("time", RESOURCES, DURATION), LATER, .help = "the longest it may take" },
@@ -242,6 +261,10 @@ const char *schema_where_name(enum schema_where where)
 		return "'worktree'";
 	case WHERE_RESOURCES:
 		return "'resources'";
+	case WHERE_AXIS:
+		return "an axis";
+	case WHERE_BATCH:
+		return "'batch_size'";
 	}
 	return "";
 }

@@ -20,6 +20,8 @@ enum schema_where {
 	WHERE_NOTIFY = 1 << 7,
 	WHERE_WORKTREE = 1 << 8,
 	WHERE_RESOURCES = 1 << 9,
+	WHERE_AXIS = 1 << 10,
+	WHERE_BATCH = 1 << 11,
 };
 
 enum schema_type {
@@ -46,6 +48,12 @@ enum schema_type {
 	TYPE_LOAD,     /* a system load: above 0 */
 	TYPE_MONEY,    /* USD per million tokens, 0 or more */
 	TYPE_VIA,
+	TYPE_INTEGER, /* a whole number, below 0 too */
+	TYPE_REGEX, /* no templates */
+	TYPE_POOL,  /* one of limits.pools */
+	TYPE_BATCH,
+	TYPE_MATRIX,
+	TYPE_POOLS,
 	TYPE_BOOL,
 	TYPE_CHOICE,      /* one of the values that spec/flags.h has for the key */
 	TYPE_CHOICES,     /* the same, or a list of them */

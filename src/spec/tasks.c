@@ -48,6 +48,32 @@ bool decode_retry(struct decoder *d, const struct schema_key *key, struct node *
 	return decode_value(d, &named, n, &retry->times);
 }
 
+bool decode_batch(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	const struct schema_key *size = schema_find("size", WHERE_BATCH);
+	struct batch batch = { 0 };
+	struct given given = { 0 };
+	size_t before = d->mistakes->n;
+
+	if (n->broken)
+		return false;
+	if (n->kind == NODE_MAP) {
+		decode_map(d, WHERE_BATCH, n, &batch, &given);
+		if (!given_has(&given, size) && d->mistakes->n == before)
+			decode_mistake(d, n->at, "'batch_size' has no 'size': add it");
+	} else if (n->kind == NODE_LIST || node_is_null(n)) {
+		decode_mistake(d, n->at,
+			"'batch_size' must be a number of instances, or a map such as {size: 3, "
+			"wait: true}");
+	} else {
+		struct schema_key named = *size;
+		named.name = key->name;
+		decode_value(d, &named, n, &batch.size);
+	}
+	*(struct batch *)field = batch;
+	return d->mistakes->n == before;
+}
+
 static struct pairs merge_pairs(
 	struct decoder *d, const struct pairs *from, const struct pairs *own)
 {
@@ -138,14 +164,35 @@ static bool is_task_map(struct decoder *d, const struct node *n, const char *nam
 	return false;
 }
 
+/* The matrix first: the other keys name its axes. */
+static void read_keys(struct decoder *d, const struct node *map, struct task_spec *task)
+{
+	const struct schema_key *matrix = schema_find("matrix", WHERE_TASK);
+	struct node rest = *map;
+
+	rest.pairs = arena_alloc(d->a, map->n * sizeof(*rest.pairs));
+	rest.n = 0;
+	for (size_t i = 0; i < map->n; i++) {
+		if (strcmp(map->pairs[i].key->text, matrix->name) != 0) {
+			rest.pairs[rest.n++] = map->pairs[i];
+			continue;
+		}
+		given_set(&task->given, matrix);
+		d->matrix = NULL;
+		decode_value(d, matrix, map->pairs[i].value, &task->matrix);
+		d->matrix = task->matrix;
+	}
+	decode_map(d, WHERE_TASK, &rest, task, &task->given);
+}
+
 static void read_task(struct decoder *d, struct node *n, struct task_spec *task)
 {
 	d->task = task->name;
-	d->any_name = node_get(n, "matrix") != NULL;
+	d->matrix = d->defaults.matrix;
 	start_task(task);
 	if (is_task_map(d, n, task->name)) {
 		size_t before = d->mistakes->n;
-		decode_map(d, WHERE_TASK, n, task, &task->given);
+		read_keys(d, n, task);
 		enum schema_kind kind = check_kind(&task->given);
 		if (kind == KIND_GROUP)
 			kind = check_kind(&d->defaults.given);
@@ -155,9 +202,10 @@ static void read_task(struct decoder *d, struct node *n, struct task_spec *task)
 		take_prompt_file(task);
 		merge_defaults(d, task, kind);
 		complete_task(d, task, kind);
+		check_instances(d, task, n);
 	}
 	d->task = NULL;
-	d->any_name = false;
+	d->matrix = NULL;
 }
 
 bool decode_defaults(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
@@ -165,9 +213,8 @@ bool decode_defaults(struct decoder *d, const struct schema_key *key, struct nod
 	(void)field;
 	if (!decode_is_map(d, key->name, n, "timeout: 5m"))
 		return false;
-	d->any_name = node_get(n, "matrix") != NULL;
-	decode_map(d, WHERE_TASK, n, &d->defaults, &d->defaults.given);
-	d->any_name = false;
+	read_keys(d, n, &d->defaults);
+	d->matrix = NULL;
 	return true;
 }
 

@@ -39,6 +39,11 @@ struct text {
 	struct template *template; /* set by the checker where the key may hold templates */
 };
 
+struct texts {
+	struct text *v;
+	size_t n;
+};
+
 /* Where a template stands decides what it may hold. */
 enum template_use {
 	TEMPLATE_VALUE, /* names, vars, env, filters: expanded at planning */

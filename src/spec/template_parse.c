@@ -328,7 +328,8 @@ static bool parse_call(struct parser *p, size_t offset, const char *name, struct
 	if (f->name && e->nargs != f->nargs)
 		wrong(p, offset, "'%s' takes %zu argument%s, not %zu", name, f->nargs,
 			f->nargs == 1 ? "" : "s", e->nargs);
-	else if (f->names_task && (e->args[0].n != 1 || e->args[0].v[0].is_name))
+	else if (f->names_task &&
+		(e->args[0].v[0].is_name || (e->args[0].n > 1 && !e->args[0].v[1].is_name)))
 		wrong(p, offset,
 			"'%s' takes the task's name as one quoted text: write %s('task'%s)", name,
 			name, f->nargs == 1 ? "" : ", …");

@@ -51,6 +51,12 @@ bool values_name(void *scope, const char *name, struct str *out, struct err *err
 		str_addf(out, "%u", s->attempt);
 		return true;
 	}
+	for (size_t i = 0; i < s->naxes; i++) {
+		if (strcmp(s->axes[i].name, name) == 0) {
+			str_add(out, s->axes[i].text);
+			return true;
+		}
+	}
 	size_t *at = map_gets(&s->values->var_index, name);
 	if (!at)
 		return err_set(err, "'%s' has no value here", name);

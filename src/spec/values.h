@@ -51,6 +51,8 @@ struct values_scope {
 	unsigned attempt;
 	const struct value *env; /* the task's own, looked at before the common one */
 	size_t nenv;
+	const struct value *axes; /* of the instance, by their names in templates */
+	size_t naxes;
 };
 bool values_name(void *scope, const char *name, struct str *out, struct err *err);
 bool values_env(void *scope, const char *name, struct str *out);

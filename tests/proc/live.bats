@@ -10,6 +10,7 @@ setup() {
 	setup_run
 	command -v tmux >/dev/null || skip "tmux is missing"
 	SOCKET=$TEST_ID
+	export TMUX_TMPDIR=$BATS_TEST_TMPDIR
 	claudefile <<-'YAML'
 	tasks:
 	  all: { needs: [first, a-task-with-a-rather-long-name-that-takes-much-room, last] }
@@ -44,6 +45,11 @@ screen() {
 	tmux -L "$SOCKET" capture-pane -p | sed -e 's/ *$//' -e 's/[0-9]*m*[0-9.]*[0-9]s/Ns/g'
 }
 
+lacks() {
+	screen >"$BATS_TEST_TMPDIR/screen"
+	run ! grep -e "$1" "$BATS_TEST_TMPDIR/screen"
+}
+
 # shows TEXT: in a moment the screen is this, without blank rows at the end; times are Ns.
 shows() {
 	want=$1
@@ -71,17 +77,17 @@ shows() {
 	resize 22 8
 	resize 70 8
 	shows '✓ first  Ns
-     Ns  a-task-with…uch-room
+     Ns  a-task-with…s-much-room
      Ns  last
 1/3 done · 2 running · Ns'
 	: >go2
 	shows '✓ first  Ns
-✓ a-task-with-a-rather-l…me-that-takes-much-room  Ns
+✓ a-task-with-a-rather-l…-that-takes-much-room  Ns
      Ns  last
 2/3 done · 1 running · Ns'
 	: >go3
 	wait_for 'screen | grep -q "^done: 3 tasks in Ns"'
-	[ "$(screen | grep -c done)" = 1 ]
+	[ "$(screen | grep -c "^done")" = 1 ]
 }
 
 @test "COLUMNS asks for less; TERM=dumb, CI, NO_COLOR are minded" {
@@ -93,17 +99,26 @@ shows() {
 0/3 done · 3 running · Ns'
 	say C-c
 	wait_for 'screen | grep -q "^stopped by SIGINT"'
-	say 'clear; NO_COLOR=1 $CM 2>&1 | cat -v' Enter
-	sleep 0.5
-	: >go1
-	wait_for 'screen | grep -q "^first: ok"'
-	say C-c
-	wait_for 'screen | grep -q "^stopped by SIGINT"'
+	for colour in 1 0; do
+		rm -f go1
+		say "clear; NO_COLOR=${colour#0} "'$CM' Enter
+		wait_for 'screen | grep -q "3 running"'
+		: >go1
+		wait_for 'screen | grep -q "first  Ns"'
+		tmux -L "$SOCKET" capture-pane -ep >"$BATS_TEST_TMPDIR/coloured"
+		if [ "$colour" = 1 ]; then
+			run ! grep -q $'\033\[[0-9]' "$BATS_TEST_TMPDIR/coloured"
+		else
+			grep -q $'\033\[[0-9]' "$BATS_TEST_TMPDIR/coloured"
+		fi
+		say C-c
+		wait_for 'screen | grep -q "^stopped by SIGINT"'
+	done
 	for variable in TERM=dumb CI=1; do
 		rm -f go1
 		say "clear; $variable "'$CM' Enter
 		sleep 0.5
-		! screen | grep -q running
+		lacks running
 		: >go1
 		wait_for 'screen | grep -q "^first: ok"'
 		say C-c
@@ -117,11 +132,11 @@ shows() {
 	wait_for 'screen | grep -q "3 running"'
 	say C-z
 	wait_for 'screen | grep -q Stopped'
-	! screen | grep -q running
+	lacks running
 	say 'clear; bg' Enter
 	wait_for 'screen | grep -q "CM &"'
 	sleep 1.5
-	! screen | grep -q running
+	lacks running
 	: >go1
 	wait_for 'screen | grep -q "first  Ns"'
 	say 'clear; fg' Enter
@@ -129,7 +144,7 @@ shows() {
 	: >go2
 	: >go3
 	wait_for 'screen | grep -q "^done: 3 tasks in Ns"'
-	! screen | grep -q running
+	lacks running
 }
 
 @test "SIGSTOP and SIGCONT: drawn below what was there" {

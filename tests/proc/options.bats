@@ -138,7 +138,7 @@ sleeping() {
 	  b: { run: 'echo "why"; exit 3' }
 	YAML
 	cm_run 1 -k --progress=plain
-	[[ $stderr == *"a: ok"*"b: failed: exit code 3"* ]]
+	[[ $stderr == *"a: ok"* && $stderr == *"b: failed: exit code 3"* ]]
 	cm_run 1 -k --progress=none -v
 	[[ $stderr != *"a: ok"* && $stderr == *"b: failed: the program"*"why"*"done: 1 ok, 1 failed in "* ]]
 	CM_ENV=(CLAUDEMAKE_PROGRESS=tty COLUMNS=60)

@@ -240,15 +240,14 @@ static void sets_the_environment(void **state)
 
 	(void)state;
 	lab_init(&l, "/p");
-	check_environment(claude_environment(&l.a, false),
+	check_environment(claude_environment(&l.a),
 		"A=1 CLAUDE_CODE_MAX_RETRIES=1 CLAUDE_CODE_DISABLE_AUTO_MEMORY=1");
 	l.a.foreign = true;
 	l.environment[1] = (char *)"CLAUDE_CODE_MAX_RETRIES=10";
 	l.environment[2] = (char *)"CLAUDE_CODE_MAX_RETRIES_=7";
-	check_environment(claude_environment(&l.a, true),
+	check_environment(claude_environment(&l.a),
 		"A=1 CLAUDE_CODE_MAX_RETRIES=1 CLAUDE_CODE_MAX_RETRIES_=7 "
-		"CLAUDE_CODE_DISABLE_AUTO_MEMORY=1 CLAUDE_CODE_DISABLE_ATTACHMENTS=1 "
-		"CLAUDE_CODE_SUBPROCESS_ENV_SCRUB=1");
+		"CLAUDE_CODE_DISABLE_AUTO_MEMORY=1 CLAUDE_CODE_DISABLE_ATTACHMENTS=1");
 	lab_release(&l);
 }
 

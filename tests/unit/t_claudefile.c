@@ -384,6 +384,54 @@ static void test_find(void **state)
 	free(before);
 }
 
+static void write_text(const char *path, const char *text)
+{
+	struct err err;
+	assert_true(file_write_private(path, text, strlen(text), &err));
+}
+
+/* The task's own prompt, of either kind, wins over that of defaults. */
+static void test_prompt_file(void **state)
+{
+	static const char yaml[] = "vars: {page: a}\n"
+				   "defaults: {prompt_file: p/d.md}\n"
+				   "tasks:\n"
+				   "  file: {prompt_file: ./p/o.md}\n"
+				   "  text: {prompt: x}\n"
+				   "  default: {effort: low}\n"
+				   "  run: {run: make}\n";
+	static const char prompt_in_defaults[] = "defaults: {prompt: x}\n"
+						 "tasks: {t: {prompt_file: p/d.md}}\n";
+	char root[] = "/tmp/t_claudefile.XXXXXX", folder[64];
+	struct world *w = *state;
+	const struct text *t;
+
+	assert_non_null(mkdtemp(root));
+	snprintf(folder, sizeof(folder), "%s/p", root);
+	mkdir(folder, 0700);
+	snprintf(folder, sizeof(folder), "%s/p/o.md", root);
+	write_text(folder, "\xef\xbb\xbf# One: #1\r\n\n  ä ${{ page | upper }}");
+	snprintf(folder, sizeof(folder), "%s/p/d.md", root);
+	write_text(folder, "default\n");
+	w->cf = claudefile_read_in(
+		&w->a, "Claudefile", root, root, yaml, strlen(yaml), &w->mistakes, &w->warnings);
+	assert_non_null(w->cf);
+	t = &find_task(w->cf, "file")->prompt;
+	assert_string_equal(t->s, "# One: #1\r\n\n  ä ${{ page | upper }}");
+	assert_int_equal(t->template->n, 2);
+	assert_int_equal(t->template->parts[1].expr->at.line, 3);
+	assert_int_equal(t->template->parts[1].expr->at.col, 5);
+	assert_string_equal(find_task(w->cf, "text")->prompt.s, "x");
+	assert_string_equal(find_task(w->cf, "default")->prompt.s, "default\n");
+	assert_null(find_task(w->cf, "run")->prompt.s);
+	clear(w);
+	w->cf = claudefile_read_in(&w->a, "Claudefile", root, root, prompt_in_defaults,
+		strlen(prompt_in_defaults), &w->mistakes, &w->warnings);
+	assert_non_null(w->cf);
+	assert_string_equal(find_task(w->cf, "t")->prompt.s, "default\n");
+	file_remove_tree(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +441,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prompt_file, setup, teardown),
 		cmocka_unit_test(test_schema),
 		cmocka_unit_test(test_find),
 	};

@@ -84,6 +84,7 @@ static bool has_edge(const struct task *t, const struct edge *e)
 static char *edges_text(struct fixture *f)
 {
 	static const char *const kinds[] = { [EDGE_NEEDS] = "<",
+		[EDGE_ANSWER] = "<answer ",
 		[EDGE_FILE] = "<file ",
 		[EDGE_AFTER] = "<after ",
 		[EDGE_OVERLAP] = "~" };
@@ -145,7 +146,7 @@ static void has_edges(void **state)
 			"  b: {needs: a, prompt: \"${{ response('a') }}\"}\n"
 			"  c: {after: [a, b], run: \"y ${{ response('b') }}\"}\n"
 			"  d: {env: {X: \"${{ response('c') }}\"}, run: z}\n",
-			"b<a, b<a, c<after a, c<after b, c<b, d<c" },
+			"b<a, b<answer a, c<after a, c<after b, c<answer b, d<answer c" },
 		{ "a group", "  a: {run: x}\n  b: {run: y}\n  g: {needs: [b, a]}\n", "g<b, g<a" },
 		{ "files: literal, by save, by pattern",
 			"  use: {run: x, inputs: [gen/a.c, 'gen/b*.c', notes.md]}\n"

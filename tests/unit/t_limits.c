@@ -16,6 +16,12 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
+/* The lane of tasks that have this model and no other limit. */
+static size_t lane_of(struct run_limits *l, const char *model, unsigned max)
+{
+	return limits_lane(l, (struct lane){ .model = limits_model(l, model, max) });
+}
+
 static void knows_models(void **state)
 {
 	struct run_limits l;
@@ -73,7 +79,7 @@ static void minds_the_load(void **state)
 		else if (s->what == 'e')
 			limits_give(&l, 0, l.used - 1);
 		assert_int_equal(limits_when(&l, 0, now), s->may ? now : now + LOAD_LOOK_MS);
-		assert_int_equal(limits_when(&l, limits_model(&l, "m", 0), now), now);
+		assert_int_equal(limits_when(&l, lane_of(&l, "m", 0), now), now);
 	}
 	assert_true(l.load.unseen < 1e-9 && l.load.unseen > -1e-9);
 	limits_release(&l);
@@ -106,8 +112,8 @@ static void says_when(void **state)
 
 	(void)state;
 	limits_init(&l, 4, 30);
-	limits_model(&l, "m", 2);
-	limits_model(&l, "n", 0);
+	lane_of(&l, "m", 2);
+	lane_of(&l, "n", 0);
 	for (size_t i = 0; i < COUNT(steps); i++) {
 		const struct step *s = &steps[i];
 		if (s->what == 't')
@@ -129,7 +135,8 @@ static void says_when(void **state)
 
 static void takes_in_order(void **state)
 {
-	static const int64_t rank[] = { 5, 9, 9, 1, 7, 5 };
+	static const struct rank rank[] = { { 0, 5 }, { 0, 9 }, { 0, 9 }, { 0, 1 }, { 0, 7 },
+		{ 0, 5 } };
 	static const uint32_t expected[] = { 1, 2, 4, 0, 5, 3 };
 	struct run_limits l;
 	struct ready r;
@@ -139,7 +146,7 @@ static void takes_in_order(void **state)
 
 	(void)state;
 	limits_init(&l, 1, 0);
-	limits_model(&l, "m", 0);
+	lane_of(&l, "m", 0);
 	for (unsigned turn = 0; turn < 2; turn++) {
 		ready_init(&r, rank);
 		for (uint32_t i = 0; i < 6; i++)
@@ -159,7 +166,7 @@ static void takes_in_order(void **state)
 
 static void passes_by_what_must_wait(void **state)
 {
-	static const int64_t rank[] = { 9, 8, 1 };
+	static const struct rank rank[] = { { 0, 9 }, { 0, 8 }, { 0, 1 } };
 	struct run_limits l;
 	struct ready r;
 	uint32_t task;
@@ -168,8 +175,8 @@ static void passes_by_what_must_wait(void **state)
 
 	(void)state;
 	limits_init(&l, 4, 0);
-	limits_model(&l, "m", 1);
-	limits_model(&l, "n", 0);
+	lane_of(&l, "m", 1);
+	lane_of(&l, "n", 0);
 	limits_take(&l, 1, 0);
 	limits_hold(&l, 2, 50);
 	ready_init(&r, rank);
@@ -187,11 +194,18 @@ static void passes_by_what_must_wait(void **state)
 	limits_release(&l);
 }
 
+static bool goes_before(const struct rank *a, const struct rank *b, bool declared)
+{
+	if (a->priority != b->priority)
+		return a->priority > b->priority;
+	return a->path_ms != b->path_ms ? a->path_ms > b->path_ms : declared;
+}
+
 /* Many tasks in an order of no meaning come out in order. */
 static void sorts_many(void **state)
 {
 	enum { MANY = 5000 };
-	int64_t *rank = mem_alloc(MANY * sizeof(*rank));
+	struct rank *rank = mem_alloc(MANY * sizeof(*rank));
 	struct run_limits l;
 	struct ready r;
 	uint32_t task, last = 0;
@@ -202,13 +216,12 @@ static void sorts_many(void **state)
 	limits_init(&l, 1, 0);
 	ready_init(&r, rank);
 	for (uint32_t i = 0; i < MANY; i++)
-		rank[i] = i * 7919u % 97;
+		rank[i] = (struct rank){ i % 3, i * 7919u % 97 };
 	for (uint32_t i = 0; i < MANY; i++)
 		ready_add(&r, (uint32_t)((uint64_t)i * 3571 % MANY), 0);
 	for (size_t i = 0; ready_take(&r, &l, 0, &task, &model, &when); i++) {
 		if (i)
-			assert_true(rank[last] > rank[task] ||
-				(rank[last] == rank[task] && last < task));
+			assert_true(goes_before(&rank[last], &rank[task], last < task));
 		last = task;
 	}
 	assert_int_equal(r.n, 0);
@@ -239,16 +252,16 @@ static void ranks(void **state)
 	}
 	for (size_t i = 0; i < COUNT(edges); i++)
 		graph_add_edge(&g, edges[i][0], edges[i][1], EDGE_NEEDS, (struct place){ 0 });
-	int64_t *r = rank_tasks(&g, expected);
-	assert_int_equal(r[3], 7);
-	assert_int_equal(r[1], 200 + 7);
-	assert_int_equal(r[2], 50 + 7);
-	assert_int_equal(r[0], 10 + 207);
-	assert_int_equal(r[4], 60000);
-	assert_int_equal(r[6], 0);
+	struct rank *r = rank_tasks(&g, expected);
+	assert_int_equal(r[3].path_ms, 7);
+	assert_int_equal(r[1].path_ms, 200 + 7);
+	assert_int_equal(r[2].path_ms, 50 + 7);
+	assert_int_equal(r[0].path_ms, 10 + 207);
+	assert_int_equal(r[4].path_ms, 60000);
+	assert_int_equal(r[6].path_ms, 0);
 	free(r);
 	r = rank_tasks(&g, NULL);
-	assert_int_equal(r[0], 600);
+	assert_int_equal(r[0].path_ms, 600);
 	free(r);
 	graph_release(&g);
 }

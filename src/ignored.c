@@ -1,0 +1,68 @@
+#include "ignored.h"
+
+#include "base/vec.h"
+#include "runner/capture.h"
+
+#include <string.h>
+
+extern char **environ;
+
+struct asking {
+	struct arena *arena;
+	uv_loop_t *loop;
+	struct map *paths;
+	const char **problem;
+};
+
+static void on_list(void *ctx, const struct str *out, const char *problem)
+{
+	struct asking *k = ctx;
+	const char *end = out->s + out->len;
+
+	if (problem)
+		*k->problem = arena_printf(k->arena, "git %s", problem);
+	for (const char *at = out->s; !problem && at < end; at += strlen(at) + 1)
+		map_puts(k->paths, arena_strdup(k->arena, at), 1);
+	uv_stop(k->loop);
+}
+
+/* A hook of git sets variables that name another repository. */
+static void add_environment(struct strs *out)
+{
+	static const char *const dropped[] = { "GIT_DIR=", "GIT_WORK_TREE=", "GIT_INDEX_FILE=",
+		"GIT_COMMON_DIR=", "GIT_PREFIX=", "GIT_OBJECT_DIRECTORY=", "GIT_NAMESPACE=" };
+
+	for (char **e = environ; *e; e++) {
+		bool keep = true;
+		for (size_t i = 0; i < sizeof(dropped) / sizeof(*dropped); i++)
+			keep &= !str_starts(*e, dropped[i]);
+		if (keep)
+			vec_push(out, *e);
+	}
+	vec_push(out, NULL);
+}
+
+void ignored_read(struct arena *a, const char *root, uv_loop_t *loop, struct processes *processes,
+	struct map *paths, const char **problem)
+{
+	static const char *const argv[] = { "git", "--no-optional-locks", "ls-files", "--others",
+		"--ignored", "--exclude-standard", "--directory", "-z", NULL };
+	struct asking asking = { .arena = a, .loop = loop, .paths = paths, .problem = problem };
+	struct strs environment = { 0 };
+	struct err err;
+
+	add_environment(&environment);
+	struct capture_spec spec = {
+		.loop = loop,
+		.processes = processes,
+		.argv = (char *const *)argv,
+		.env = (char *const *)environment.v,
+		.dir = root,
+	};
+	*problem = NULL;
+	if (capture_start(&spec, on_list, &asking, &err))
+		uv_run(loop, UV_RUN_DEFAULT);
+	else
+		*problem = arena_strdup(a, err.text);
+	vec_release(&environment);
+}
