@@ -218,9 +218,9 @@ static bool set_version(struct options *o, const char *value, struct err *err)
 }
 
 static const struct option_row rows[] = {
-	{ "file", 'f', ARG_ONE, EVERYWHERE, "FILE", set_file,
+	{ "file", 'f', ARG_ONE, TYPED, "FILE", set_file,
 		"read FILE as the Claudefile; - is standard input" },
-	{ "directory", 'C', ARG_ONE, EVERYWHERE, "DIR", set_dir, "go to DIR first" },
+	{ "directory", 'C', ARG_ONE, TYPED, "DIR", set_dir, "go to DIR first" },
 	{ "jobs", 'j', ARG_ONE, EVERYWHERE, "N", set_jobs, "run at most N processes at once" },
 	{ "no-wait", 0, ARG_NONE, EVERYWHERE, NULL, set_no_wait,
 		"end with 75 instead of waiting for the end of a usage limit" },

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "ignored.h"
+#include "runner/ignored.h"
 #include "runner/capture.h"
 
 #include <errno.h>

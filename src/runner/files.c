@@ -99,10 +99,14 @@ static void verify(struct attempt *a)
 	if (n > 3)
 		str_addf(&missing, " and %zu more", n - 3);
 	str_addf(&missing, " %s not made", n > 1 ? "were" : "was");
+	/* What was denied tells why, and is said once. */
 	if (n && a->result.note)
-		attempt_fail(a, OUTCOME_OUTPUTS, "%s; %s", missing.s, a->result.note);
-	else if (n)
+		str_addf(&missing, "; %s", a->result.note);
+	if (n) {
 		attempt_fail(a, OUTCOME_OUTPUTS, "%s", missing.s);
+		free(a->result.note);
+		a->result.note = NULL;
+	}
 	str_release(&missing);
 }
 

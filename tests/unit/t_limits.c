@@ -85,6 +85,23 @@ static void minds_the_load(void **state)
 	limits_release(&l);
 }
 
+/* A place that was taken for nothing leaves no gap; if another start came since, that one's stays. */
+static void gives_a_gap_back(void **state)
+{
+	struct run_limits l;
+
+	(void)state;
+	limits_init(&l, 4, 30);
+	size_t m = lane_of(&l, "m", 0);
+	limits_take(&l, m, 100);
+	limits_take(&l, m, 130);
+	limits_no_start(&l, 100);
+	assert_int_equal(limits_when(&l, m, 130), 160);
+	limits_no_start(&l, 130);
+	assert_int_equal(limits_when(&l, m, 130), 130);
+	limits_release(&l);
+}
+
 /* What is done in turn, and what the limits say after it. */
 static void says_when(void **state)
 {
@@ -396,6 +413,7 @@ int main(void)
 		cmocka_unit_test(knows_models),
 		cmocka_unit_test(minds_the_load),
 		cmocka_unit_test(says_when),
+		cmocka_unit_test(gives_a_gap_back),
 		cmocka_unit_test(takes_in_order),
 		cmocka_unit_test(passes_by_what_must_wait),
 		cmocka_unit_test(sorts_many),

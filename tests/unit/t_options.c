@@ -140,7 +140,7 @@ static const struct {
 		"1h30m" },
 	{ "CLAUDEMAKE_MODEL=haiku", "--model opus", " model=opus" },
 	{ "CLAUDEMAKE_MODEL=haiku CLAUDEMAKE_FILE=f CLAUDEMAKE_DIRECTORY=d", "",
-		" file=f dir=d model=haiku" },
+		" model=haiku" },
 	{ "CLAUDEMAKE_COLOR=never CLAUDEMAKE_PROGRESS=plain", "", " never plain" },
 	{ "CLAUDEMAKE_COLOR=1", "",
 		"!CLAUDEMAKE_COLOR in the environment: '1' is not known: choose from auto, "

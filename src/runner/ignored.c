@@ -1,4 +1,4 @@
-#include "ignored.h"
+#include "runner/ignored.h"
 
 #include "base/vec.h"
 #include "runner/capture.h"

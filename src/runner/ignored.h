@@ -2,8 +2,8 @@
  * What git ignores in a project: files, and folders with a slash behind when all in them is
  * ignored. Globs pass over it.
  */
-#ifndef IGNORED_H
-#define IGNORED_H
+#ifndef RUNNER_IGNORED_H
+#define RUNNER_IGNORED_H
 
 #include "base/map.h"
 #include "base/mem.h"
