@@ -9,7 +9,7 @@ STANDIN_PID=
 
 # A fresh git repository with one commit; the test goes on in it.
 setup_project() {
-	TEST_ID=cmtest-$$-$BATS_TEST_NUMBER-$RANDOM
+	TEST_ID=cmtest-$$-$BATS_TEST_NUMBER-$RANDOM-end
 	PROJECT=$BATS_TEST_TMPDIR/project
 	TEST_HOME=$BATS_TEST_TMPDIR/home
 	STANDIN_DIR=$BATS_TEST_TMPDIR/standin
@@ -125,7 +125,9 @@ wait_for() {
 
 # marked_processes [MARKER]: the ids of all that have it in environment or command line, but for the test itself.
 marked_processes() {
-	local marker=${1:-CLAUDEMAKE_TEST_ID=$TEST_ID} dir
+	local marker=${1:-CLAUDEMAKE_TEST_ID=${TEST_ID:-}} dir
+	# A test that was skipped before it had an id has nothing of its own: an empty one would match all tests.
+	[ "$marker" != CLAUDEMAKE_TEST_ID= ] || return 0
 	for dir in /proc/[0-9]*; do
 		case ${dir#/proc/} in
 		"$$" | "$BASHPID" | "$STANDIN_PID") continue ;;

@@ -14,6 +14,16 @@ teardown_run() {
 	kill_left
 }
 
+# copy_example NAME: it becomes the project, committed on main; the test goes on on a branch of it.
+copy_example() {
+	cp -R "$TESTS/../examples/$1/." .
+	rm -rf .claudemake
+	git branch -q -M main
+	git add -A
+	git -c user.name=test -c user.email=test@localhost commit -q -m "the example as it is"
+	git checkout -q -b change
+}
+
 # The Claudefile, from standard input.
 claudefile() {
 	cat >"$PROJECT/Claudefile"

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -149,6 +150,7 @@ struct publish {
 	const char *name;
 	char temp[TEMP_NAME_MAX + 16];
 	int folder, fd;
+	int lock; /* of the temporary file, past its close; -1: none */
 };
 
 static bool publish_failed(const struct publish *p, struct err *err)
@@ -156,11 +158,12 @@ static bool publish_failed(const struct publish *p, struct err *err)
 	return err_set(err, "cannot write '%s': %s", p->path, strerror(errno));
 }
 
-static void temp_name(struct publish *p)
+/* The first name is always the same, so that what a killed program left there is found. */
+static void temp_name(struct publish *p, bool first)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
 	unsigned char bytes[6] = { 0 };
-	char suffix[sizeof(bytes) + 1] = "";
+	char suffix[] = "claude";
 	size_t len = strlen(p->name);
 
 	/* Not in the middle of a character: some file systems refuse what is not UTF-8. */
@@ -170,19 +173,47 @@ static void temp_name(struct publish *p)
 		len--;
 	if (getentropy(bytes, sizeof(bytes)) < 0)
 		memset(bytes, getpid() & 0xFF, sizeof(bytes));
-	for (size_t i = 0; i < sizeof(bytes); i++)
+	for (size_t i = 0; i < sizeof(bytes) && !first; i++)
 		suffix[i] = letters[bytes[i] % 32];
 	snprintf(p->temp, sizeof(p->temp), ".%.*s.%s.tmp", (int)len, p->name, suffix);
+}
+
+/* Whose owner lives is locked. */
+static void drop_stale(struct publish *p)
+{
+	int fd = openat(p->folder, p->temp, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(p->folder, p->temp, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Somebody else may have taken it for stale before it was locked: then it is given up. */
+static void hold_first(struct publish *p)
+{
+	struct stat st;
+
+	p->lock = fcntl(p->fd, F_DUPFD_CLOEXEC, 0);
+	bool taken = flock(p->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	if (!taken && fstat(p->fd, &st) == 0 && st.st_nlink == 1)
+		return;
+	close(p->fd);
+	p->fd = -1;
 }
 
 static bool publish_create(struct publish *p, mode_t mode, struct err *err)
 {
 	for (int i = 0; i < TEMP_TRIES && p->fd < 0; i++) {
-		temp_name(p);
+		temp_name(p, i == 0);
+		if (i == 0)
+			drop_stale(p);
 		p->fd = openat(p->folder, p->temp,
 			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (p->fd < 0 && errno != EEXIST)
 			break;
+		if (p->fd >= 0 && i == 0)
+			hold_first(p);
 	}
 	if (p->fd >= 0)
 		return true;
@@ -206,7 +237,7 @@ static bool publish_begin(struct publish *p, const char *path, mode_t mode, stru
 {
 	struct stat st;
 
-	*p = (struct publish){ .path = path, .folder = -1, .fd = -1 };
+	*p = (struct publish){ .path = path, .folder = -1, .fd = -1, .lock = -1 };
 	if (!publish_open_folder(p, err))
 		return false;
 	if (!p->name[0])
@@ -242,6 +273,8 @@ static void publish_release(struct publish *p)
 		close(p->fd);
 	if (p->temp[0])
 		unlinkat(p->folder, p->temp, 0);
+	if (p->lock >= 0)
+		close(p->lock);
 	if (p->folder >= 0)
 		close(p->folder);
 	free(p->real);

@@ -75,7 +75,7 @@ static void say_ended(struct plain *p, const struct task_view *t)
 		str_add(out, " (allowed)");
 	if (t->taken)
 		str_add(out, ", done in the run that was interrupted");
-	if (t->attempts && took >= TOOK_WORTH_SAYING_MS) {
+	if (t->attempts && took >= TOOK_WORTH_SAYING_MS && !t->taken) {
 		str_add(out, ", ");
 		duration_add(out, took);
 	}

@@ -210,8 +210,8 @@ static void wait_end(struct wait *w)
 static void ask_to_end(struct wait *w)
 {
 	if (!w->asked)
-		w->asked = attempt_lock_signal(
-			file_of(w->ad, &w->ad->all.v[w->at], "lock"), SIGTERM);
+		w->asked =
+			attempt_lock_signal(file_of(w->ad, &w->ad->all.v[w->at], "lock"), SIGTERM);
 }
 
 static void on_wait(void *ctx)

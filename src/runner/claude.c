@@ -96,8 +96,9 @@ static bool write_long_prompts(struct work *w, struct err *err)
 {
 	const struct attempt_file *f = w->a->long_prompts;
 
-	while (f && file_write_private(
-			    attempt_path(w->a, file_of(w->a, f->name)), f->bytes, f->len, err))
+	while (f &&
+		file_write_private(
+			attempt_path(w->a, file_of(w->a, f->name)), f->bytes, f->len, err))
 		f = f->next;
 	return f == NULL;
 }

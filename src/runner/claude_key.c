@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 /* Length first, so that no two rows of parts give the same bytes. */
 static void add_part(struct str *bytes, const char *part, size_t len)
 {

@@ -11,10 +11,10 @@ struct decoder {
 	struct arena *a;
 	struct claudefile *cf;
 	struct mistakes *mistakes, *warnings;
-	const char *folder; /* the root, as messages name it */
-	const char *top;    /* absolute: no file that is read leads out of it; or NULL */
-	const char *task;  /* the one being read, or NULL */
-	size_t vars_known; /* vars that a template may name here */
+	const char *folder;          /* the root, as messages name it */
+	const char *top;             /* absolute: no file that is read leads out of it; or NULL */
+	const char *task;            /* the one being read, or NULL */
+	size_t vars_known;           /* vars that a template may name here */
 	const struct matrix *matrix; /* of the task being read, or NULL */
 	struct task_spec defaults;
 	struct text *sonnet;     /* the model of tasks that name none */

@@ -64,7 +64,8 @@ kill_twelve() {
 		cm_run 0 task
 		[ "$output" = "gone on with" ]
 		[ "$(outcomes task)" = "timeout ok" ]
-		[ "$(grep -z '^arg=' .claudemake/runs/*/2/spec | tr '\0' ' ' | grep -c -- "--resume arg=$(db 'select session from attempt where id = 1') arg=--fork-session")" = 1 ]
+		first=$(db "select session from attempt where id = 1")
+		tr '\0' ' ' <"$(echo .claudemake/runs/*/2/spec)" | grep -q -- "--resume arg=$first arg=--fork-session"
 
 		rm -rf .claudemake
 		claudefile <<<'tasks: { task: { prompt: "[[m2]]" } }'

@@ -17,12 +17,15 @@ teardown() {
 	teardown_run
 }
 
-# Twelve tasks that take a second or so; some write, some save, some need others.
+# Twelve tasks that take up to a second; some read what another one saved.
 twelve() {
+	local i behind
 	echo "limits: { jobs: 3 }"
 	echo "tasks:"
 	for i in {1..12}; do
-		echo "  t$i: { prompt: '[[m$i]] wait=0.$((RANDOM % 9))', save: out/t$i.md$( ((i % 4)) || echo ", needs: t$((i - 1)), inputs: out/t$((i - 1)).md") }"
+		behind=
+		((i % 4)) || behind=", needs: t$((i - 1)), inputs: out/t$((i - 1)).md"
+		echo "  t$i: { prompt: '[[m$i]] wait=0.$((RANDOM % 9))', save: out/t$i.md$behind }"
 	done
 	echo "  all: { needs: [$(seq -s ', ' -f 't%g' 12)] }"
 }
@@ -31,6 +34,9 @@ all_is_well() {
 	for i in {1..12}; do
 		[ "$(completed "m$i")" = 1 ] || {
 			echo "m$i: $(completed "m$i") answers" >&2
+			grep "^m$i " "$LOG.starts" "$LOG" >&2
+			db "select run, id, number, outcome, detail, started, ended, key, session from attempt where task = 't$i'" >&2
+			db "select * from run" >&2
 			return 1
 		}
 		[ "$(cat "out/t$i.md")" = "answer of m$i" ]
@@ -254,10 +260,9 @@ one_under_way() {
 	YAML
 	cm_start task
 	wait_for 'grep -qs assistant .claudemake/runs/*/1/out'
-	first_job=$CM_JOB
 	sed -i 's/wait/also wait/' Claudefile
 	cm_run 0 task
-	wait "$first_job"
+	cm_ends 0
 	[ "$(started m1) $(completed m1)" = "2 2" ]
 	[ "$(outcomes task)" = "ok ok" ]
 }

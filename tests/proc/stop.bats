@@ -23,7 +23,7 @@ prompt_and_command() {
 	claudefile <<-'YAML'
 	tasks:
 	  all: { needs: [paid, plain] }
-	  paid: { prompt: "[[m1]] wait=6", save: paid.md }
+	  paid: { prompt: "[[m1]] until=go", save: paid.md }
 	  plain: { run: '[ ! -e go ] || exit 0; setsid sleep 60 & sleep 60 & sleep 60; echo never >never' }
 	YAML
 }
@@ -58,11 +58,11 @@ plain_processes() {
 
 @test "SIGHUP that is ignored from the start stays so, with paid work too" {
 	prompt_and_command
-	: >go
 	CM_ENV+=(nohup)
-	cm_start -j2
+	cm_start paid
 	wait_for 'grep -qs assistant .claudemake/runs/*/*/out'
 	kill -HUP "$CM_PID"
+	: >go
 	cm_ends 0
 	[ "$(completed m1)" = 1 ]
 }
@@ -71,7 +71,7 @@ plain_processes() {
 	for signal in INT:130 TERM:143; do
 		rm -rf .claudemake "$LOG"* never
 		prompt_and_command
-		sed -i 's/wait=6/do=c+hang,ok/' Claudefile
+		sed -i 's/until=go/do=c+hang,ok/' Claudefile
 		cm_start -j2
 		both_begun
 		kill -"${signal%:*}" "$CM_PID"
@@ -159,9 +159,9 @@ plain_processes() {
 	[ -n "$(plain_processes)" ]
 	cm_run 0
 	no_process_left
-	lines=$(wc -l <still)
+	said=$(wc -l <still)
 	sleep 0.3
-	[ "$(wc -l <still)" = "$lines" ]
+	[ "$(wc -l <still)" = "$said" ]
 }
 
 @test "supervise is killed: claude and what it started end, lost is recorded, it goes on in the session" {

@@ -732,6 +732,84 @@ static void disk_full(void **state)
 	assert_int_equal(n, kept);
 }
 
+static void forget_run(struct world *w, const char *run)
+{
+	char *path = mem_printf("%s/.claudemake/state.db", w->root);
+	char *folder = mem_printf("%s/.claudemake/runs/%s", w->root, run);
+	char *sql = mem_printf("DELETE FROM run WHERE name = '%s'", run);
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(sql);
+	free(folder);
+	free(path);
+}
+
+static void add_name(void *ctx, const char *run)
+{
+	struct world *w = ctx;
+	str_addf(&w->seen, "%s;", run);
+}
+
+/* What each run did, and whether it ended; what the next one finds of it. */
+static void what_is_left(void **state)
+{
+	static const struct row {
+		const char *run;
+		bool ends;
+		struct {
+			const char *task; /* "-": not paid */
+			enum outcome outcome;
+			bool content;
+		} attempts[4];
+		const char *left, *open; /* for the run after it */
+	} rows[] = {
+		{ "r1", false,
+			{ { "a", OUTCOME_OK, true }, { "b", OUTCOME_NONE, false },
+				{ "c", OUTCOME_TIMEOUT, true }, { "-", OUTCOME_NONE, false } },
+			"r1/3 c timeout;r1/2 b none;r1/1 a ok;", "r1;" },
+		{ "r2", false, { { "c", OUTCOME_NETWORK, false }, { "a", OUTCOME_FAILED, true } },
+			"r2/2 a failed;r1/3 c timeout;r1/2 b none;r1/1 a ok;", "r1;r2;" },
+		{ "r3", true, { { "c", OUTCOME_OK, true }, { "d", OUTCOME_INTERRUPTED, true } },
+			"r3/2 d interrupted;r2/2 a failed;r1/2 b none;", "" },
+		{ "r4", false, { { "d", OUTCOME_INTERRUPTED, false }, { "a", OUTCOME_OK, true } },
+			"r4/2 a ok;r3/2 d interrupted;r1/2 b none;", "r4;" },
+		{ "r5", true, { { "a", OUTCOME_INTERRUPTED, true } },
+			"r5/1 a interrupted;r3/2 d interrupted;r1/2 b none;", "" },
+	};
+	struct world *w = *state;
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		start(w, rows[i].run);
+		for (uint64_t k = 0; k < 4 && rows[i].attempts[k].task; k++) {
+			struct state_attempt a = attempt(k + 1, rows[i].attempts[k].task);
+			a.run = rows[i].run;
+			a.paid = *a.task != '-';
+			a.outcome = rows[i].attempts[k].outcome;
+			a.content = rows[i].attempts[k].content;
+			a.ended_ms = a.outcome ? 9000 : 0;
+			state_put_result(w->st, &a, true, told, w);
+		}
+		uv_run(&w->loop, UV_RUN_DEFAULT);
+		if (rows[i].ends)
+			state_end_run(w->st, 1, 9000);
+		stop(w);
+		start(w, "next");
+		str_reset(&w->seen);
+		assert_true(state_left(w->st, see, w, &err));
+		assert_string_equal(w->seen.s, rows[i].left);
+		str_reset(&w->seen);
+		assert_true(state_open_runs(w->st, add_name, w, &err));
+		assert_string_equal(w->seen.s, rows[i].open);
+		stop(w);
+		forget_run(w, "next");
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -755,6 +833,7 @@ int main(void)
 		TEST(killed_while_writing),
 		TEST(file_too_large),
 		TEST(disk_full),
+		TEST(what_is_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
