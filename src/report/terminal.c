@@ -193,7 +193,8 @@ static void add_above(
 static void add_why(struct str *out, const struct task_view *v)
 {
 	const struct outcome_class *class = outcome_class(v->outcome);
-	str_addf(out, "%s: %s", class->name, v->detail ? v->detail : class->meaning);
+	str_addf(out, "%s: %s%s", class->name, v->detail ? v->detail : class->meaning,
+		v->forgiven ? " (allowed)" : "");
 }
 
 /* "12s  $0.03  2 attempts" */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Each of examples/: what it lists, plans and rehearses, with nothing run or written.
 
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2154
 bats_require_minimum_version 1.5.0
 load ../lib
 load ../run

@@ -17,6 +17,7 @@ struct row {
 		const char *model;
 		int64_t jobs;
 	} limits[2];
+	int64_t pool; /* of "p"; 0: there is none */
 	struct signal_at signals[3];
 	int64_t slow_steps;
 	bool forget_intents;
@@ -87,6 +88,46 @@ static const struct row models[] = {
 			{ "c", .models = "x", .ends = "refused", .retry = 5 } },
 		.options = { .keep_going = true }, .starts = "a/x b/x c a/y@2000 b/y@2000 b/z@6000",
 		.outcomes = "a=ok b=refused c=refused", .exit = 1 },
+};
+
+static const struct row sharing[] = {
+	{ "priority before the longest path",
+		{ { "a", .expected = 90 }, { "b", .priority = 1 }, { "c", .priority = -1 } },
+		.options = { .jobs = 1 }, .starts = "b a c", .outcomes = "a=ok b=ok c=ok" },
+	{ "a pool, which blocks nobody else",
+		{ { "a", .pool = "p", .ms = 10 }, { "b", .pool = "p", .ms = 10, .priority = 9 },
+			{ "c", .ms = 5 }, { "d", .pool = "p", .models = "m", .ms = 5 } },
+		.pool = 1, .starts = "b c a@10 d@20", .outcomes = "a=ok b=ok c=ok d=ok" },
+	{ "batches: so many at once",
+		{ { "a", .of = "x", .batch = 2, .ms = 5 }, { "b", .of = "x", .ms = 10 },
+			{ "c", .of = "x", .ms = 10 }, { "d", .of = "x", .ms = 10 },
+			{ "e", .ms = 1 } },
+		.starts = "a b e c@5 d@10", .outcomes = "a=ok b=ok c=ok d=ok e=ok" },
+	{ "waves: the next ones after all of the last ones",
+		{ { "a", .of = "x", .batch = 2, .waves = true, .ms = 5 },
+			{ "b", .of = "x", .ms = 10 }, { "c", .of = "x", .ms = 10 },
+			{ "d", .of = "x", .ms = 5 }, { "e", .of = "x", .ms = 5 } },
+		.starts = "a b c@10 d@10 e@20", .outcomes = "a=ok b=ok c=ok d=ok e=ok" },
+	{ "a wave waits for those that try again",
+		{ { "a", .of = "x", .batch = 2, .waves = true, .retry = 1, .delay = 20,
+			  .ends = "failed ok" },
+			{ "b", .of = "x", .ms = 10 }, { "c", .of = "x", .ms = 10 } },
+		.starts = "a b a@20 c@20", .outcomes = "a=ok b=ok c=ok" },
+	{ "who is skipped takes along what uses it, and nobody else",
+		{ { "a", .ends = "skipped" }, { "b", .uses = "a" }, { "c", .needs = "b" },
+			{ "g", .needs = "a b", .models = "group" }, { "d", .uses = "g" },
+			{ "h", .needs = "a c", .models = "group" }, { "e", .uses = "h" } },
+		.starts = "a c e",
+		.outcomes = "a=skipped b=skipped c=ok g=skipped d=skipped h=ok e=ok" },
+	{ "one that may fail",
+		{ { "a", .ends = "failed", .may_fail = true }, { "b", .uses = "a" },
+			{ .name = "c" } },
+		.options = { .jobs = 1 }, .starts = "a b c", .outcomes = "a=failed b=ok c=ok" },
+	{ "but not for what it needs",
+		{ { "a", .ends = "failed" }, { "b", .needs = "a", .may_fail = true },
+			{ "c", .needs = "b" } },
+		.options = { .keep_going = true }, .starts = "a",
+		.outcomes = "a=failed b=dep_failed c=dep_failed", .exit = 1 },
 };
 
 static const struct row failures[] = {
@@ -247,6 +288,8 @@ static void set_up(struct world *w, const struct row *row)
 	w->options.run = "test";
 	for (size_t k = 0; k < 2 && row->limits[k].model; k++)
 		world_limit(w, row->limits[k].model, row->limits[k].jobs);
+	if (row->pool)
+		world_pool(w, "p", row->pool);
 	memcpy(w->signals, row->signals, sizeof(w->signals));
 	w->slow_steps = row->slow_steps;
 	w->forget_intents = row->forget_intents;
@@ -291,6 +334,12 @@ static void keeps_to_models(void **state)
 {
 	(void)state;
 	ROWS(models);
+}
+
+static void shares(void **state)
+{
+	(void)state;
+	ROWS(sharing);
 }
 
 static void handles_failures(void **state)
@@ -494,6 +543,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starts_in_order),
 		cmocka_unit_test(keeps_to_models),
+		cmocka_unit_test(shares),
 		cmocka_unit_test(handles_failures),
 		cmocka_unit_test(tries_again),
 		cmocka_unit_test(stops_when_told),

@@ -76,7 +76,8 @@ bool fate_is_final(const struct fate *f, unsigned number)
 	for (unsigned n = 1;; n++) {
 		struct end e = end_of(f->ends, n);
 		bool final = false;
-		if (e.outcome == OUTCOME_OK || e.outcome == OUTCOME_DENIED)
+		if (e.outcome == OUTCOME_OK || e.outcome == OUTCOME_DENIED ||
+			e.outcome == OUTCOME_SKIPPED)
 			final = true;
 		else if (e.outcome == OUTCOME_LOST)
 			final = ++lost > 2;
@@ -114,6 +115,73 @@ static bool overlaps(const struct fate *a, const struct fate *b)
 	return is_word_of(a->overlaps, b->name) || is_word_of(b->overlaps, a->name);
 }
 
+static uint32_t first_of(const struct world *w, const char *of)
+{
+	uint32_t i = 0;
+	while (!str_eq(w->fates[i]->of, of))
+		i++;
+	return i;
+}
+
+/* Is one of the matrix started, and not done for good? But not this one. */
+static bool has_open(const struct world *w, const struct run_view *v, uint32_t but)
+{
+	for (uint32_t i = 0; i < w->g.n; i++)
+		if (i != but && str_eq(w->fates[i]->of, w->fates[but]->of) && w->attempts[i] &&
+			v->tasks[i].state != TASK_DONE)
+			return true;
+	return false;
+}
+
+static void check_wave(struct world *w, const struct attempt *a)
+{
+	const struct fate *first = w->fates[first_of(w, w->fates[a->task]->of)];
+	unsigned *let_in = &w->wave[first_of(w, first->of)];
+
+	if (!first->waves || a->number > 1)
+		return;
+	if (!has_open(w, scheduler_view(w->s), a->task))
+		*let_in = 0;
+	assert_true(*let_in < first->batch);
+	++*let_in;
+}
+
+/* What shares a limit with it, and runs. */
+static void check_shared(struct world *w, const struct attempt *a)
+{
+	const struct fate *f = w->fates[a->task];
+	unsigned in_pool = 0, in_batch = 0;
+
+	for (size_t k = 0; k < w->options.jobs; k++) {
+		const struct fate *other = w->slots[k] ? w->fates[w->slots[k] - 1] : NULL;
+		in_pool += other && f->pool && str_eq(other->pool, f->pool);
+		in_batch += other && f->of && str_eq(other->of, f->of);
+	}
+	for (size_t i = 0; f->pool && i < w->file.limits.pools.n; i++)
+		if (str_eq(w->file.limits.pools.v[i].name, f->pool))
+			assert_true(in_pool < w->file.limits.pools.v[i].max);
+	if (f->of && w->fates[first_of(w, f->of)]->batch)
+		assert_true(in_batch < w->fates[first_of(w, f->of)]->batch);
+	if (f->of)
+		check_wave(w, a);
+}
+
+/* Of those that the same limits hold back, none that is ready is more urgent. */
+static void check_priority(struct world *w, const struct attempt *a)
+{
+	const struct run_view *v = scheduler_view(w->s);
+	const struct fate *f = w->fates[a->task];
+
+	if (f->of || w->g.n > 100 || w->g.tasks[a->task].models.n > 1)
+		return;
+	for (uint32_t i = 0; i < w->g.n; i++) {
+		const struct fate *other = w->fates[i];
+		if (v->tasks[i].state == TASK_READY && !other->of && str_eq(f->pool, other->pool) &&
+			str_eq(f->models, other->models))
+			assert_true(other->priority <= f->priority);
+	}
+}
+
 /* Everything that a start may break. */
 static void check_start(struct world *w, const struct attempt *a)
 {
@@ -132,9 +200,13 @@ static void check_start(struct world *w, const struct attempt *a)
 		if (!w->g.tasks[e->task].wanted)
 			continue;
 		assert_int_equal(v->tasks[e->task].state, TASK_DONE);
+		bool skipped = v->tasks[e->task].outcome == OUTCOME_SKIPPED;
 		if (edge_is_need(e))
-			assert_int_equal(v->tasks[e->task].outcome, OUTCOME_OK);
+			assert_true(v->tasks[e->task].outcome == OUTCOME_OK ||
+				(skipped && !edge_is_use(e)) || w->fates[e->task]->may_fail);
 	}
+	check_shared(w, a);
+	check_priority(w, a);
 	for (size_t k = 0; k < w->options.jobs; k++) {
 		if (!w->slots[k])
 			continue;
@@ -171,8 +243,8 @@ static void finish_main(struct world *w, struct attempt *a, bool cancelled)
 	a->result.on_match = e.match;
 	a->result.retry_after_ms = e.wait;
 	a->result.exit_code = e.exit_code;
-	if (!w->options.keep_going && !cancelled && e.outcome != OUTCOME_OK && !f->on &&
-		!strchr(f->models ? f->models : "", ' ') && fate_is_final(f, a->number))
+	if (!w->options.keep_going && !cancelled && outcome_is_failure(e.outcome) && !f->may_fail &&
+		!f->on && !strchr(f->models ? f->models : "", ' ') && fate_is_final(f, a->number))
 		w->stopping = true;
 }
 
@@ -292,6 +364,7 @@ static void add_edges(struct world *w, uint32_t i, const char *words, enum edge_
 
 static void fill_task(struct world *w, struct task *t, struct task_spec *spec, const struct fate *f)
 {
+	static const struct value axis = { "page", "a" };
 	bool group = str_eq(f->models, "group");
 
 	*spec = (struct task_spec){ .name = f->name, .timeout_ms = DEFAULT_TIMEOUT_MS };
@@ -303,7 +376,13 @@ static void fill_task(struct world *w, struct task *t, struct task_spec *spec, c
 		spec->run = texts_of(w, "true");
 	else if (!group)
 		spec->prompt.s = "do";
+	spec->pool.s = f->pool;
+	spec->priority = f->priority;
+	spec->allow_failure = f->may_fail;
+	spec->batch = (struct batch){ f->batch, f->waves };
 	*t = (struct task){ .name = f->name, .spec = spec, .wanted = !f->unwanted };
+	if (f->of)
+		t->axes = &axis;
 	struct texts models = texts_of(w, group ? NULL : f->models);
 	for (size_t k = 0; k < models.n; k++)
 		vec_push(&t->models, models.v[k].s);
@@ -321,10 +400,13 @@ static void init_graph(struct world *w, const struct fate *fates, size_t n)
 		fill_task(w, &w->g.tasks[i], &specs[i], &fates[i]);
 		assert_true(map_puts(&w->g.names, fates[i].name, i));
 		w->fates[i] = &fates[i];
+		if (fates[i].of)
+			w->g.tasks[i].spec = w->g.tasks[first_of(w, fates[i].of)].spec;
 		w->expected[i] = fates[i].expected;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		add_edges(w, i, fates[i].needs, EDGE_NEEDS);
+		add_edges(w, i, fates[i].uses, EDGE_ANSWER);
 		add_edges(w, i, fates[i].after, EDGE_AFTER);
 		add_edges(w, i, fates[i].overlaps, EDGE_OVERLAP);
 	}
@@ -340,6 +422,7 @@ void world_init(struct world *w, const struct fate *fates, size_t n)
 	w->expected = mem_alloc((n + 1) * sizeof(*w->expected));
 	w->attempts = mem_alloc((n + 1) * sizeof(*w->attempts));
 	w->on = mem_alloc(n + 1);
+	w->wave = mem_alloc((n + 1) * sizeof(*w->wave));
 	init_graph(w, fates, n);
 	w->options = (struct run_options){ .jobs = 4, .wait_ms = 600000, .seed = 7, .run = "test" };
 	w->runners = (struct runners){ .look = r, .files = r, .command = r, .claude = r };
@@ -359,6 +442,7 @@ void world_release(struct world *w)
 	free(w->expected);
 	free(w->attempts);
 	free(w->on);
+	free(w->wave);
 	free(w->slots);
 	arena_release(&w->arena);
 }
@@ -370,6 +454,16 @@ void world_limit(struct world *w, const char *model, int64_t jobs)
 		memcpy(v, w->file.models.v, w->file.models.n * sizeof(*v));
 	v[w->file.models.n++] = (struct model_def){ .alias = model, .id.s = model, .jobs = jobs };
 	w->file.models.v = v;
+}
+
+void world_pool(struct world *w, const char *pool, int64_t max)
+{
+	struct limits *l = &w->file.limits;
+	struct pool *v = arena_alloc(&w->arena, (l->pools.n + 1) * sizeof(*v));
+	if (l->pools.n)
+		memcpy(v, l->pools.v, l->pools.n * sizeof(*v));
+	v[l->pools.n++] = (struct pool){ .name = pool, .max = max };
+	l->pools.v = v;
 }
 
 static size_t earliest(const struct world *w)

@@ -26,6 +26,12 @@ struct fate {
 	const char *on;
 	const char *stopped; /* how its main step ends when it is cancelled; NULL: interrupted */
 	bool unwanted;
+	const char *uses; /* names: their answers */
+	const char *pool;
+	const char *of; /* instances of one matrix have the same; how they run is the first one's */
+	unsigned batch; /* of these: so many at once; 0: any number */
+	bool waves, may_fail;
+	int priority;
 	int64_t expected; /* ms */
 };
 
@@ -75,7 +81,8 @@ struct world {
 	bool *on; /* by task: holds a place */
 	unsigned used, *slots;
 	size_t turns, calls_made, looks, asks, most_used; /* looks: at the clock */
-	bool stopping; /* a final failure was seen and the run does not keep going */
+	unsigned *wave; /* by task, of the first one of a matrix: how many the open wave let in */
+	bool stopping;  /* a final failure was seen and the run does not keep going */
 };
 
 void world_init(struct world *w, const struct fate *fates, size_t n);
@@ -83,6 +90,8 @@ void world_release(struct world *w);
 
 /* A limit of tasks at once for a model. */
 void world_limit(struct world *w, const char *model, int64_t jobs);
+
+void world_pool(struct world *w, const char *pool, int64_t max);
 
 /* Runs to the end; the exit code. Fails the test when nothing more will happen before it. */
 int world_run(struct world *w);
