@@ -136,6 +136,12 @@ static void add_column(struct str *out, const char *text, size_t cols, const str
 
 static void add_doing_text(struct str *out, const struct block *b, const struct task_view *t)
 {
+	if (t->state == TASK_DELAYED && t->outcome == OUTCOME_USAGE_LIMIT) {
+		str_add(out, "waits until ");
+		text_add_clock(out, t->until_ms - b->now_ms);
+		str_add(out, ": usage limit");
+		return;
+	}
 	if (t->state == TASK_DELAYED) {
 		str_add(out, "waits ");
 		text_add_seconds(out, t->until_ms - b->now_ms + 999);

@@ -75,11 +75,12 @@ static void say_ended(struct plain *p, const struct task_view *t)
 		str_add(out, " (allowed)");
 	if (t->taken)
 		str_add(out, ", done in the run that was interrupted");
-	if (t->attempts && took >= TOOK_WORTH_SAYING_MS && !t->taken) {
+	bool worked = t->attempts && !t->taken && t->outcome != OUTCOME_SKIPPED;
+	if (worked && took >= TOOK_WORTH_SAYING_MS) {
 		str_add(out, ", ");
 		duration_add(out, took);
 	}
-	if (t->attempts && t->model && !t->taken) {
+	if (worked && t->model) {
 		str_add(out, ", ");
 		text_add_cost(out, t->cost_usd, t->cost_unknown);
 	}
@@ -112,6 +113,21 @@ static void on_task_changed(void *self, const struct run_view *run, uint32_t tas
 		say_ended(p, t);
 }
 
+/* The account is at its limit: all that asks Claude waits with this one. */
+static void say_parked(struct plain *p, const struct run_view *run, int64_t wait)
+{
+	size_t waiting = 1;
+
+	for (size_t i = 0; i < run->n; i++)
+		waiting += !run->tasks[i].group &&
+			(run->tasks[i].state == TASK_READY || run->tasks[i].state == TASK_DELAYED);
+	str_add(&p->sink.text, "; waiting until ");
+	text_add_clock(&p->sink.text, wait);
+	str_add(&p->sink.text, " (");
+	text_add_count(&p->sink.text, waiting, "task");
+	str_add(&p->sink.text, ")");
+}
+
 static void on_attempt_failed(void *self, const struct run_view *run, uint32_t task)
 {
 	struct plain *p = self;
@@ -122,6 +138,11 @@ static void on_attempt_failed(void *self, const struct run_view *run, uint32_t t
 		return;
 	begin_line(p, t);
 	add_why(p, t);
+	if (t->outcome == OUTCOME_USAGE_LIMIT) {
+		say_parked(p, run, wait);
+		end_line(p);
+		return;
+	}
 	str_addf(&p->sink.text, " (attempt %u); again ", t->attempts);
 	if (wait >= TOOK_WORTH_SAYING_MS) {
 		str_add(&p->sink.text, "in ");

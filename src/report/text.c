@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <wchar.h>
 
 enum {
@@ -302,6 +303,15 @@ void text_add_seconds(struct str *out, int64_t ms)
 		str_addf(out, "%ds", ms < 0 ? 0 : (int)(ms / 1000));
 	else
 		duration_add(out, ms);
+}
+
+void text_add_clock(struct str *out, int64_t in_ms)
+{
+	time_t then = (time_t)((time_wall_ms() + in_ms) / 1000);
+	struct tm tm;
+
+	localtime_r(&then, &tm);
+	str_addf(out, "%02d:%02d", tm.tm_hour, tm.tm_min);
 }
 
 void text_add_money(struct str *out, double usd)

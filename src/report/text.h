@@ -47,6 +47,8 @@ enum { TOOK_WORTH_SAYING_MS = 100 }; /* less is no time */
 
 /* "7s", "1m05s": as duration_add(), in whole seconds. */
 void text_add_seconds(struct str *out, int64_t ms);
+/* The time of day in so many ms: "15:00". */
+void text_add_clock(struct str *out, int64_t in_ms);
 /* "$0.42", "$0.004", "<$0.001" */
 void text_add_money(struct str *out, double usd);
 /* "$0.42", "$0.42 and an unknown part", "an unknown cost" */

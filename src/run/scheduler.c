@@ -5,6 +5,7 @@
 #include "run/ready.h"
 #include "run/retry.h"
 #include "run/tracker.h"
+#include "spec/schema.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -248,7 +249,7 @@ static void remember_session(struct scheduler *s, const struct attempt *a)
 		snprintf(t->session, sizeof(t->session), "%s", a->session);
 	else if (a->resume && a->resume != t->session)
 		snprintf(t->session, sizeof(t->session), "%s", a->resume);
-	t->resume = t->session[0] && outcome_class(a->result.outcome)->resume;
+	t->resume = t->session[0] && retry_resumes(attempt_task(a)->spec, a->result.outcome);
 	/* A session that is gone says so at once, and nothing else. */
 	if (a->resume && a->result.outcome == OUTCOME_LOST && !a->result.content) {
 		t->session[0] = '\0';

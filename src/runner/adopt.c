@@ -10,6 +10,7 @@
 #include "runner/claude.h"
 #include "runner/claude_key.h"
 #include "runner/files.h"
+#include "spec/schema.h"
 
 #include <signal.h>
 #include <time.h>
@@ -185,7 +186,7 @@ static bool go_on_with(struct adopter *ad, struct left *l, struct attempt *a)
 		take_over(a, &l->row);
 		return true;
 	}
-	if (content)
+	if (content && retry_resumes(attempt_task(a)->spec, OUTCOME_LOST))
 		a->resume = copy_for(a, l->row.session);
 	if (!l->row.ended)
 		settle(ad, l, a->graph, true);

@@ -45,6 +45,7 @@ struct retry {
 	int64_t times; /* further attempts after the first */
 	int64_t delay_ms, max_delay_ms;
 	struct texts on; /* class names, "exit:N", "/regex/"; empty: what the class table says */
+	bool resume;     /* where given: go on in the session after any failure, or never */
 };
 
 /* Instances of a matrix at once; size 0: no limit of their own. wait: in waves. */

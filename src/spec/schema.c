@@ -184,7 +184,7 @@ static const struct schema_key keys[] = {
 		.help = "the longest delay" },
 	{ NAMED("on", RETRY, CLASSES), BUILT(retry, on),
 		.help = "classes, exit:N or /regex/ that are tried again" },
-	{ NAMED("resume", RETRY, ANY), LATER,
+	{ NAMED("resume", RETRY, BOOL), BUILT(retry, resume),
 		.help = "the next attempt goes on in the same session" },
 
 	{ NAMED("sh", VAR, COMMAND), BUILT(var, value),
@@ -288,6 +288,13 @@ void given_set(struct given *g, const struct schema_key *key)
 {
 	size_t i = (size_t)(key - keys);
 	g->bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+bool retry_resumes(const struct task_spec *task, enum outcome outcome)
+{
+	if (given_has(&task->given, schema_find("resume", WHERE_RETRY)))
+		return task->retry.resume;
+	return outcome_class(outcome)->resume;
 }
 
 bool limits_given(const struct limits *limits, const char *name)

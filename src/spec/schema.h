@@ -7,6 +7,7 @@
 #define SPEC_SCHEMA_H
 
 #include "spec/claudefile.h"
+#include "spec/outcome.h"
 
 /* Where a key stands. A key that means different things in two places has two rows. */
 enum schema_where {
@@ -102,6 +103,10 @@ const struct schema_key *schema_find(const char *name, enum schema_where where);
 bool given_has(const struct given *g, const struct schema_key *key);
 void given_set(struct given *g, const struct schema_key *key);
 /* By name, for readers of a task_spec: was "retry" given? */
+
+/* Does the attempt after one of this outcome go on in its session, if work was done in it? */
+bool retry_resumes(const struct task_spec *task, enum outcome outcome);
+
 bool limits_given(const struct limits *limits, const char *name);
 bool task_given(const struct task_spec *task, const char *name);
 

@@ -80,6 +80,14 @@ one_under_way() {
 	cm_kill
 }
 
+# It has answered something, and never ends by itself: to be killed at leisure. Its next attempt succeeds.
+one_that_hangs() {
+	claudefile <<<'tasks: { task: { prompt: "[[m1]] do=c+hang,ok" } }'
+	cm_start task
+	wait_for 'grep -qs assistant .claudemake/runs/*/1/out'
+	cm_kill
+}
+
 @test "an attempt under way is taken over, recorded where it began" {
 	one_under_way
 	cm_run 0 task
@@ -144,7 +152,7 @@ one_under_way() {
 }
 
 @test "lost: recorded, and its session gone on with if there was content, else afresh" {
-	one_under_way
+	one_that_hangs
 	kill_all_of
 	session=$(session_of m1 1)
 	cm_run 0 task
@@ -153,7 +161,7 @@ one_under_way() {
 	[ "$(resumed_by m1 2)" = "$session" ]
 	[[ "$(cat .claudemake/runs/*/1/prompt)" == *"Go on with the task"* ]]
 
-	claudefile <<<'tasks: { task: { prompt: "[[m2]] wait=2" } }'
+	claudefile <<<'tasks: { task: { prompt: "[[m2]] do=hang,ok" } }'
 	cm_start task
 	wait_for 'grep -qs "^m2 " "$LOG.starts"'
 	cm_kill
@@ -176,7 +184,7 @@ one_under_way() {
 }
 
 @test "a session that is gone: lost once, then afresh" {
-	one_under_way
+	one_that_hangs
 	kill_all_of
 	rm -r "$TEST_HOME/sessions"
 	cm_run 0 task

@@ -40,6 +40,20 @@ teardown() {
 	[ "$(grep -l -z '^arg=--fork-session$' .claudemake/runs/*/*/spec | wc -l)" = 7 ]
 }
 
+@test "retry.resume says otherwise: never, or after any failure" {
+	claudefile <<-'YAML'
+	tasks:
+	  all: { needs: [never, always] }
+	  never: { prompt: "[[never]] do=c+hang,ok", timeout: 1s, retry: { times: 1, delay: 1s, resume: false } }
+	  always: { prompt: "[[always]] do=ok,ok", outputs: never-made, retry: { times: 1, delay: 1s, resume: true } }
+	YAML
+	cm_run 1 -k
+	[ "$(outcomes never)" = "timeout ok" ]
+	[ "$(resumed_by never 2)" = - ]
+	[ "$(outcomes always)" = "outputs outputs" ]
+	[ "$(resumed_by always 2)" = "$(session_of always 1)" ]
+}
+
 @test "before content it begins afresh, and what it waited for does not count" {
 	claudefile <<-'YAML'
 	tasks:
@@ -148,7 +162,7 @@ teardown() {
 	cm_ends 0
 	[ "$(outcomes task)" = "usage_limit ok" ]
 	[ "$(resumed_by m1 2)" = "$(session_of m1 1)" ]
-	[[ $stderr == *"task: usage_limit: You've hit your limit (attempt 1); again in "* ]]
+	[[ $stderr =~ "task: usage_limit: You've hit your limit; waiting until "[0-9]{2}:[0-9]{2}" ("[1-9] ]]
 	[ "$(db "select o.started >= t.ended + 1500 from attempt o, attempt t
 		where o.task = 'other' and t.task = 'task' and t.outcome = 'usage_limit'")" = 1 ]
 	[ "$(db "select c.ended < o.started from attempt c, attempt o where c.task = 'command' and o.task = 'other'")" = 1 ]
