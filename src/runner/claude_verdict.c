@@ -70,9 +70,12 @@ static void take_usage(
 	memcpy(r->usage, s->result.usage, sizeof(r->usage));
 	for (size_t i = 0; i < r->nusage; i++)
 		add_cost(r, file, &r->usage[i], s->longest_prompt);
-	/* Ended before it could tell: what its messages told is the least that was spent. */
-	if (!r->nusage)
+	/* Ended before it could tell: what its messages told is the least that was spent, not all.
+	 */
+	if (!r->nusage) {
 		r->cost_usd = s->cost_usd;
+		r->cost_unknown |= s->content;
+	}
 }
 
 static bool went_well(const struct claude_result *r)
@@ -208,8 +211,8 @@ static void judge_failure(struct attempt *a, const struct claude_stream *s)
 	enum outcome outcome = by_status(r->status);
 
 	if (session_is_gone(a, s)) {
-		attempt_fail(a, OUTCOME_LOST, "its session is gone: %.*s",
-			line_length(r->errors.s), r->errors.s);
+		attempt_fail(a, OUTCOME_LOST, "its session is gone: %.*s", line_length(r->errors.s),
+			r->errors.s);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(subtypes) / sizeof(*subtypes); i++) {
