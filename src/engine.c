@@ -1,17 +1,19 @@
 #include "engine.h"
 
+#include "cmd/why.h"
+#include "freshness.h"
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "io/left.h"
 #include "io/loop.h"
+#include "leftovers.h"
+#include "others.h"
 #include "programs.h"
 #include "report/answers.h"
 #include "report/dry.h"
 #include "report/report.h"
 #include "run/journal_store.h"
 #include "run/scheduler.h"
-#include "runner/adopt.h"
 #include "runner/claude.h"
 #include "runner/command.h"
 #include "runner/files.h"
@@ -29,6 +31,8 @@
 enum {
 	UNDER_WAY_MS = 24 * 60 * 60 * 1000, /* what is under way already goes first */
 	DEFAULT_USAGE_WAIT_MS = 6 * 60 * 60 * 1000,
+	RUNS_KEPT = 30,        /* of older ones only what successes rest on */
+	TOUCHED_AT_ONCE = 256, /* -t starts no process */
 	START_GAP_MS = 300, /* runs of claude share one HOME, and take a second of CPU to start */
 };
 
@@ -37,10 +41,14 @@ struct engine {
 	const struct options *options;
 	uv_loop_t *loop;
 	char run[40];
-	bool rehearsal; /* a simulation or a dry run: no store, no runners */
+	int64_t began_ms; /* wall */
+	bool rehearsal; /* a simulation: no store, no runners */
+	bool dry;       /* -n, -q, --why: looks, and decides, and that is all */
+	struct freshness freshness;
+	struct others others;
 	struct runner_context context;
 	struct looker *looker;
-	struct adopter *adopter;
+	struct leftovers leftovers;
 	struct command_runner *command;
 	struct simulator *simulator;
 	struct runners runners;
@@ -48,7 +56,7 @@ struct engine {
 	struct journal_store *journal_store;
 	struct journal journal;
 	struct report *report;
-	struct dry_report *dry;
+	struct dry_report *dry_report;
 	struct scheduler *scheduler;
 	struct signals *signals;
 	struct timer *timer;
@@ -103,6 +111,8 @@ static bool was_skipped(void *ctx, uint32_t task)
 static unsigned jobs_of(const struct engine *e)
 {
 	const struct limits *limits = &e->project->file->limits;
+	if (e->options->touch)
+		return TOUCHED_AT_ONCE;
 	if (e->options->jobs)
 		return (unsigned)e->options->jobs;
 	return (unsigned)limits->jobs;
@@ -117,7 +127,7 @@ static int64_t timeout_of(const struct engine *e)
 /* A rehearsal burdens nothing. */
 static double load_of(const struct engine *e)
 {
-	if (e->rehearsal)
+	if (e->rehearsal || e->dry)
 		return 0;
 	return e->options->load > 0 ? e->options->load : e->project->file->limits.load;
 }
@@ -148,7 +158,7 @@ static bool find_programs(struct engine *e, struct err *err)
 	char *supervise, *claude;
 	struct arena *a = &e->project->arena;
 
-	if (!asks_claude(&e->project->graph))
+	if (e->options->touch || !asks_claude(&e->project->graph))
 		return true;
 	supervise = programs_supervise(err);
 	claude = supervise ? programs_claude(err) : NULL;
@@ -163,7 +173,7 @@ static bool find_programs(struct engine *e, struct err *err)
 
 static bool open_store(struct engine *e, struct err *err)
 {
-	struct state_run run = { .run = e->run, .started_ms = time_wall_ms(), .version = VERSION };
+	struct state_run run = { .run = e->run, .started_ms = e->began_ms, .version = VERSION };
 	struct str targets = STR_INIT;
 
 	for (size_t i = 0; i < e->options->targets.n; i++)
@@ -176,71 +186,30 @@ static bool open_store(struct engine *e, struct err *err)
 	return ok;
 }
 
-static void on_settled(void *ctx, const struct left_attempt *left, const struct result *r)
+static bool is_open(void *ctx, uint32_t task)
 {
 	struct engine *e = ctx;
-	struct state_attempt row = {
-		.run = left->run,
-		.id = left->id,
-		.task = left->task,
-		.number = left->number,
-		.paid = true,
-		.model = left->model,
-		.session = left->session,
-		.folder = left->folder,
-		.key = left->key,
-		.started_ms = left->started_ms,
-	};
-	journal_add_result(&row, r);
-	state_put_result(e->state, &row, true, NULL, NULL);
+	const struct task_view *v = &scheduler_view(e->scheduler)->tasks[task];
+	return v->state != TASK_OUT && v->state != TASK_DONE;
 }
 
-/* Attempts of runs that live are theirs. */
-static bool take_left(void *ctx, const struct state_attempt *row)
+static bool attached(void *ctx, const struct attempt *a, struct strs *files, struct err *err)
 {
 	struct engine *e = ctx;
-	struct left_attempt left = {
-		.run = row->run,
-		.id = row->id,
-		.task = row->task,
-		.number = row->number,
-		.model = row->model,
-		.session = row->session,
-		.folder = row->folder,
-		.key = row->key,
-		.answer = row->answer,
-		.ended = row->ended_ms != 0,
-		.done = row->outcome == OUTCOME_OK,
-		.started_ms = row->started_ms,
-	};
-	bool useful = !left.ended || left.done || outcome_class(row->outcome)->resume;
-	if (useful && row->folder && row->key && !state_run_lives(e->state, row->run))
-		adopter_add(e->adopter, &left);
-	return true;
+	return freshness_attached(&e->freshness, a, files, err);
 }
 
-/* What a killed run left of its commands ends before they start again. */
-static void end_commands_of(void *ctx, const char *run)
+static void plug_in_looks(struct engine *e)
 {
-	struct engine *e = ctx;
-	char *mark;
-
-	if (state_run_lives(e->state, run))
-		return;
-	mark = mem_printf("%s:%s", run, e->project->root);
-	left_end("CLAUDEMAKE_COMMAND", mark);
-	free(mark);
+	e->looker = looker_new(&e->context, jobs_of(e));
+	e->runners.look = looker_runner(e->looker);
+	e->runners.decide = decider_runner(e->freshness.decider);
 }
 
-static bool plug_in_adopter(struct engine *e, struct err *err)
+static bool remember(struct engine *e, struct err *err)
 {
-	e->adopter = adopter_new(&e->context, on_settled, e);
-	if (!state_open_runs(e->state, end_commands_of, e, err) ||
-		!state_left(e->state, take_left, e, err))
-		return false;
-	adopter_settle_gone(e->adopter, &e->project->graph);
-	e->runners.adopt = adopter_runner(e->adopter);
-	return true;
+	return freshness_open(
+		&e->freshness, e->project, e->options, &e->context, e->state, is_open, e, err);
 }
 
 static bool plug_in_real(struct engine *e, struct err *err)
@@ -248,28 +217,69 @@ static bool plug_in_real(struct engine *e, struct err *err)
 	struct arena *a = &e->project->arena;
 
 	name_run(e);
+	e->began_ms = time_wall_ms();
 	if (!find_programs(e, err) || !open_store(e, err))
 		return false;
+	e->others = (struct others){ .state = e->state,
+		.graph = &e->project->graph,
+		.silent = e->options->silent,
+		.began_ms = e->began_ms,
+		.memory = &e->freshness.memory,
+		.leftovers = &e->leftovers,
+		.journal = journal_store_new(e->state, e->run) };
+	e->journal_store = e->others.journal;
+	if (!others_enter(&e->others, e->project->root, e->loop, err))
+		return false;
+	e->journal = journal_store(e->journal_store);
 	e->context.run = e->run;
 	e->context.folder_name = arena_printf(a, ".claudemake/runs/%s", e->run);
 	e->context.folder = path_join(a, e->project->root, e->context.folder_name);
-	e->looker = looker_new(&e->context);
+	if (!remember(e, err))
+		return false;
 	e->command = command_runner_new(&e->context, jobs_of(e));
-	e->runners = (struct runners){ .look = looker_runner(e->looker),
-		.files = files_runner(&e->context),
+	e->runners = (struct runners){ .files = files_runner(&e->context),
+		.survey = surveyor_runner(e->freshness.surveyor),
 		.command = command_runner(e->command),
 		.claude = claude_runner(&e->context) };
-	e->journal_store = journal_store_new(e->state, e->run);
-	e->journal = journal_store(e->journal_store);
-	return plug_in_adopter(e, err);
+	plug_in_looks(e);
+	others_join(&e->others);
+	if (!leftovers_take(
+		    &e->leftovers, e->state, &e->context, &e->project->graph, err))
+		return false;
+	e->runners.adopt = adopter_runner(e->leftovers.adopter);
+	return true;
 }
 
 static void plug_in_stand_ins(struct engine *e)
 {
 	snprintf(e->run, sizeof(e->run), "rehearsal");
-	e->simulator = simulator_new(e->loop, e->options->seed, e->options->dry_run);
+	e->context.run = e->run;
+	e->simulator = simulator_new(e->loop, e->options->seed, e->dry);
 	e->runners = simulator_runners(e->simulator);
 	e->journal = simulator_journal(e->simulator);
+}
+
+/* What is there is looked at, and nothing is done about it. */
+static bool plug_in_dry(struct engine *e, struct err *err)
+{
+	err->text[0] = '\0';
+	e->state = state_open(e->project->root, false, err);
+	if ((!e->state && err->text[0]) || !remember(e, err))
+		return false;
+	plug_in_stand_ins(e);
+	plug_in_looks(e);
+	return true;
+}
+
+static bool plug_in(struct engine *e, struct err *err)
+{
+	if (e->dry && !e->rehearsal)
+		return plug_in_dry(e, err);
+	if (!e->rehearsal)
+		return plug_in_real(e, err);
+	graph_order_writes(&e->project->graph);
+	plug_in_stand_ins(e);
+	return true;
 }
 
 static const struct status *plug_in_report(struct engine *e)
@@ -287,9 +297,13 @@ static const struct status *plug_in_report(struct engine *e)
 		.verbose = o->verbose,
 		.quiet = o->progress == PROGRESS_NONE };
 
-	if (e->options->dry_run) {
-		e->dry = dry_report_new(stdout);
-		return dry_report_status(e->dry);
+	if (e->dry) {
+		enum dry_kind kind = o->question ? DRY_QUESTION
+			: o->mode == MODE_WHY	  ? DRY_WHY
+						  : DRY_PLAN;
+		e->dry_report =
+			dry_report_new(kind, why_explain, &e->freshness.memory, stdout);
+		return dry_report_status(e->dry_report);
 	}
 	report_options_detect(&options, live[o->progress], colour[o->color]);
 	e->report = report_new(&options);
@@ -367,8 +381,9 @@ static void on_duration(void *ctx, const char *task, int64_t ms)
 }
 
 /* By task index, on the heap; NULL where nothing is known. */
-static int64_t *expected_durations(struct engine *e)
+static int64_t *expected_durations(void *ctx)
 {
+	struct engine *e = ctx;
 	struct durations d = { .graph = &e->project->graph };
 	struct err err;
 
@@ -377,7 +392,8 @@ static int64_t *expected_durations(struct engine *e)
 	d.ms = mem_alloc((d.graph->n + 1) * sizeof(*d.ms));
 	state_durations(e->state, on_duration, &d, &err);
 	for (size_t i = 0; i < d.graph->n; i++)
-		if (adopter_under_way(e->adopter, d.graph->tasks[i].name))
+		if (e->leftovers.adopter &&
+			adopter_under_way(e->leftovers.adopter, d.graph->tasks[i].name))
 			d.ms[i] = UNDER_WAY_MS;
 	return d.ms;
 }
@@ -389,25 +405,27 @@ static void start(struct engine *e, const struct status *status)
 	struct sigaction hup;
 	struct run_options run = {
 		.jobs = jobs_of(e),
-		.keep_going = e->options->keep_going,
+		.keep_going = e->options->keep_going || e->dry,
+		.dry = e->dry,
+		.touch = e->options->touch,
 		.fail_fast = e->options->fail_fast,
 		.timeout_ms = timeout_of(e),
 		.load = load_of(e),
 		.usage_wait_ms = usage_wait_of(e),
 		.wait_ms = e->project->file->limits.wait_ms,
-		.start_gap_ms = e->rehearsal ? 0 : START_GAP_MS,
+		.start_gap_ms = e->rehearsal || e->dry || e->options->touch ? 0 : START_GAP_MS,
 		.seed = e->options->seed,
 		.run = e->run,
+		.expected = expected_durations,
+		.expected_ctx = e,
 	};
 	struct clock clock = {
 		.mono_ms = clock_mono, .wall_ms = clock_wall, .load = system_load
 	};
-	int64_t *expected = expected_durations(e);
-
 	sigaction(SIGHUP, NULL, &hup);
 	e->scheduler = scheduler_new(
-		&e->project->graph, &run, &e->runners, &e->journal, status, &clock, expected);
-	free(expected);
+		&e->project->graph, &run, &e->runners, &e->journal, status, &clock, NULL);
+	e->others.scheduler = e->scheduler;
 	e->signals =
 		signals_new(e->loop, hup.sa_handler == SIG_IGN ? ignored_hup : list, on_signal, e);
 	e->timer = timer_new(e->loop, on_timer, e);
@@ -421,7 +439,7 @@ static void warn_of_keys(struct engine *e, const struct status *status)
 {
 	const struct graph *g = &e->project->graph;
 
-	if (e->rehearsal || !status->note)
+	if (e->rehearsal || e->dry || !status->note)
 		return;
 	for (size_t i = 0; i < g->n; i++) {
 		if (!g->tasks[i].wanted || !flags_allow_bash(g->tasks[i].spec))
@@ -443,21 +461,53 @@ static void finish_report(struct engine *e, const struct status *status)
 		report_flush(e->report, time_mono_ms());
 }
 
+/* Up to date is what was, or would be, done by nobody now. */
+static int code_of(struct engine *e)
+{
+	const struct run_view *v = scheduler_view(e->scheduler);
+
+	if (e->options->question && !v->stop_signal)
+		return v->fresh + v->skipped < v->total;
+	return scheduler_exit_code(e->scheduler);
+}
+
+static bool keep(struct engine *e, struct err *err)
+{
+	struct err trouble = { "" };
+	bool ok = freshness_keep(&e->freshness, &trouble);
+	const char *store = state_error(e->state);
+
+	if (store && *store)
+		err_set(err, "%s", store);
+	else if (!ok)
+		*err = trouble;
+	return ok;
+}
+
+/* Where nothing was done there is nothing new to make room for. */
+static void prune(struct engine *e)
+{
+	const struct run_view *v = scheduler_view(e->scheduler);
+	struct err err;
+
+	if (v->done > v->fresh)
+		state_prune(e->state, RUNS_KEPT, NULL, &err);
+}
+
 static int finish(struct engine *e, const struct status *status, struct err *err)
 {
-	int code = scheduler_exit_code(e->scheduler);
+	int code = code_of(e);
 
 	uv_prepare_stop(&e->turn);
 	finish_report(e, status);
-	if (!e->rehearsal)
-		answers_print(scheduler_view(e->scheduler), &e->project->graph, stdout);
-	if (!e->state)
+	if (e->rehearsal || e->dry)
 		return code;
-	const char *trouble = state_error(e->state);
-	if (trouble && *trouble)
-		err_set(err, "%s", trouble);
+	answers_print(scheduler_view(e->scheduler), &e->project->graph, stdout);
+	if (!keep(e, err) && !code)
+		code = 1;
 	if (!scheduler_left_work(e->scheduler))
 		state_end_run(e->state, code, time_wall_ms());
+	prune(e);
 	return code;
 }
 
@@ -466,25 +516,29 @@ static void release(struct engine *e, struct err *err)
 	struct err closing = { "" };
 
 	report_free(e->report);
-	dry_report_free(e->dry);
+	dry_report_free(e->dry_report);
 	signals_free(e->signals);
 	timer_free(e->timer);
 	scheduler_free(e->scheduler);
 	if (e->state && !state_close(e->state, &closing) && !*err->text)
 		*err = closing;
+	sharing_free(e->others.sharing);
 	journal_store_free(e->journal_store);
 	command_runner_free(e->command);
 	looker_free(e->looker);
-	adopter_free(e->adopter);
+	adopter_free(e->leftovers.adopter);
 	simulator_free(e->simulator);
+	freshness_close(&e->freshness);
 }
 
 int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
 	struct processes *processes, struct err *err)
 {
-	struct engine e = {
-		.project = p, .options = o, .loop = loop, .rehearsal = o->simulate || o->dry_run
-	};
+	struct engine e = { .project = p,
+		.options = o,
+		.loop = loop,
+		.rehearsal = o->simulate,
+		.dry = o->dry_run || o->question || o->mode == MODE_WHY };
 	int code = 2;
 
 	e.context = (struct runner_context){ .loop = loop,
@@ -493,10 +547,9 @@ int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
 		.root = p->root,
 		.answers_ctx = &e,
 		.answer = answer_of,
-		.skipped = was_skipped };
-	if (e.rehearsal)
-		plug_in_stand_ins(&e);
-	if (e.rehearsal || plug_in_real(&e, err)) {
+		.skipped = was_skipped,
+		.attached = attached };
+	if (plug_in(&e, err)) {
 		const struct status *status = plug_in_report(&e);
 		start(&e, status);
 		warn_of_keys(&e, status);
@@ -505,6 +558,8 @@ int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
 		uv_close((uv_handle_t *)&e.turn, NULL);
 	}
 	release(&e, err);
+	if (*err->text && !code)
+		code = 1;
 	uv_run(loop, UV_RUN_NOWAIT); /* handles that were closed are let go */
 	return code;
 }

@@ -1,3 +1,6 @@
+#include "cmd/blame.h"
+#include "cmd/clean.h"
+#include "cmd/history.h"
 #include "cmd/list.h"
 #include "cmd/log.h"
 #include "engine.h"
@@ -43,11 +46,20 @@ static int work(struct project *p, const struct options *o, struct err *err)
 {
 	if (!project_read(p, o, err))
 		return EXIT_USAGE;
-	if (o->mode == MODE_LIST)
+	switch (o->mode) {
+	case MODE_LIST:
 		return cmd_list(p->file, stdout);
-	if (o->mode == MODE_LOG)
+	case MODE_LOG:
 		return cmd_log(p->file, p->root, &o->targets, o->log_events, o->log_attempt, err);
-	return run(p, o, err);
+	case MODE_HISTORY:
+		return cmd_history(p->file, p->root, &o->targets, err);
+	case MODE_BLAME:
+		return cmd_blame(p->root, p->here, &o->targets, err);
+	case MODE_CLEAN:
+		return cmd_clean(p->file, p->root, &o->targets, err);
+	default:
+		return run(p, o, err);
+	}
 }
 
 int main(int argc, char **argv)

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,8 +28,11 @@ struct option_row {
 	enum argument argument;
 	enum where where;
 	const char *value; /* its name in the help */
-	bool (*set)(struct options *o, const char *value, struct err *err); /* NULL: not built */
-	const char *help; /* NULL: another name of the row above */
+	enum mode mode;    /* asked for by it */
+	size_t flag;       /* without a value it sets this bool of the options; 0: none */
+	size_t undoes;     /* and takes this one back */
+	bool (*set)(struct options *o, const char *value, struct err *err);
+	const char *help; /* NULL: another name of the row above, or not built */
 };
 
 static bool set_number(const char *value, long *out, struct err *err)
@@ -81,46 +85,6 @@ static bool set_jobs(struct options *o, const char *value, struct err *err)
 	return set_number(value, &o->jobs, err);
 }
 
-static bool set_no_wait(struct options *o, const char *value, struct err *err)
-{
-	(void)value, (void)err;
-	return o->no_wait = true;
-}
-
-static bool set_keep_going(struct options *o, const char *value, struct err *err)
-{
-	(void)value, (void)err;
-	o->fail_fast = false;
-	return o->keep_going = true;
-}
-
-static bool set_fail_fast(struct options *o, const char *value, struct err *err)
-{
-	(void)value, (void)err;
-	o->keep_going = false;
-	return o->fail_fast = true;
-}
-
-static bool set_dry_run(struct options *o, const char *value, struct err *err)
-{
-	(void)value, (void)err;
-	return o->dry_run = true;
-}
-
-static bool set_silent(struct options *o, const char *value, struct err *err)
-{
-	(void)value, (void)err;
-	o->verbose = false;
-	return o->silent = true;
-}
-
-static bool set_verbose(struct options *o, const char *value, struct err *err)
-{
-	(void)value, (void)err;
-	o->silent = false;
-	return o->verbose = true;
-}
-
 static bool set_load(struct options *o, const char *value, struct err *err)
 {
 	return load_parse(value, &o->load, err);
@@ -169,26 +133,12 @@ static bool set_timeout(struct options *o, const char *value, struct err *err)
 
 static bool set_simulate(struct options *o, const char *value, struct err *err)
 {
-	long seed = 0;
-	o->simulate = true;
-	if (value && !set_number(value, &seed, err))
+	long seed;
+	if (!set_number(value, &seed, err))
 		return false;
+	o->simulate = true;
 	o->seed = (uint32_t)seed;
 	return true;
-}
-
-static bool set_mode(struct options *o, enum mode mode, struct err *err)
-{
-	if (o->mode != MODE_RUN && o->mode != mode)
-		return err_set(err, "--list, --log, --help and --version exclude each other");
-	o->mode = mode;
-	return true;
-}
-
-static bool set_list(struct options *o, const char *value, struct err *err)
-{
-	(void)value;
-	return set_mode(o, MODE_LIST, err);
 }
 
 static bool set_log(struct options *o, const char *value, struct err *err)
@@ -197,7 +147,7 @@ static bool set_log(struct options *o, const char *value, struct err *err)
 		return err_set(
 			err, "'%s' is not known: write --log TASK or --log=events TASK", value);
 	o->log_events = value != NULL;
-	return set_mode(o, MODE_LOG, err);
+	return true;
 }
 
 static bool set_attempt(struct options *o, const char *value, struct err *err)
@@ -205,88 +155,99 @@ static bool set_attempt(struct options *o, const char *value, struct err *err)
 	return set_number(value, &o->log_attempt, err);
 }
 
-static bool set_help(struct options *o, const char *value, struct err *err)
+static bool set_force(struct options *o, const char *value, struct err *err)
 {
-	(void)value;
-	return set_mode(o, MODE_HELP, err);
+	if (!value[0])
+		return err_set(err, "needs a task behind the '=', or no '='");
+	vec_push(&o->force_tasks, value);
+	return true;
 }
 
-static bool set_version(struct options *o, const char *value, struct err *err)
-{
-	(void)value;
-	return set_mode(o, MODE_VERSION, err);
-}
+#define FLAG(member) offsetof(struct options, member)
 
 static const struct option_row rows[] = {
-	{ "file", 'f', ARG_ONE, TYPED, "FILE", set_file,
-		"read FILE as the Claudefile; - is standard input" },
-	{ "directory", 'C', ARG_ONE, TYPED, "DIR", set_dir, "go to DIR first" },
-	{ "jobs", 'j', ARG_ONE, EVERYWHERE, "N", set_jobs, "run at most N processes at once" },
-	{ "no-wait", 0, ARG_NONE, EVERYWHERE, NULL, set_no_wait,
-		"end with 75 instead of waiting for the end of a usage limit" },
-	{ "keep-going", 'k', ARG_NONE, EVERYWHERE, NULL, set_keep_going,
-		"after a failure, still run what does not depend on it" },
-	{ "fail-fast", 0, ARG_NONE, EVERYWHERE, NULL, set_fail_fast,
-		"after a failure, stop what is running too" },
-	{ "load-average", 'l', ARG_ONE, EVERYWHERE, "N", set_load,
-		"start no further command while the system load is N or more" },
-	{ "max-load", 0, ARG_ONE, TYPED, NULL, set_load, NULL },
-	{ "timeout", 0, ARG_ONE, EVERYWHERE, "D", set_timeout,
-		"stop the whole run after D, as in 90s or 1h30m" },
-	{ "model", 0, ARG_ONE, EVERYWHERE, "M", set_model,
-		"ask the model M (an alias or an id) in all prompts" },
-	{ "dry-run", 'n', ARG_NONE, EVERYWHERE, NULL, set_dry_run,
-		"show what would run, in which order and on which model" },
-	{ "just-print", 0, ARG_NONE, TYPED, NULL, set_dry_run, NULL },
-	{ "silent", 's', ARG_NONE, EVERYWHERE, NULL, set_silent, "say only what goes wrong" },
-	{ "quiet", 0, ARG_NONE, TYPED, NULL, set_silent, NULL },
-	{ "verbose", 'v', ARG_NONE, EVERYWHERE, NULL, set_verbose,
-		"say what Claude is doing, too" },
-	{ "color", 0, ARG_MAYBE, EVERYWHERE, "WHEN", set_color, "colours: auto, always or never" },
-	{ "progress", 0, ARG_ONE, EVERYWHERE, "HOW", set_progress,
-		"auto, tty (a live view), plain (lines), or none" },
-	{ "simulate", 0, ARG_MAYBE, EVERYWHERE, "SEED", set_simulate,
-		"rehearse: run nothing, ask nobody, write nothing" },
-	{ "list", 0, ARG_NONE, TYPED, NULL, set_list, "list the tasks" },
-	{ "log", 0, ARG_MAYBE, TYPED, "events", set_log,
-		"show the output of the tasks named, and follow it while they run" },
-	{ "attempt", 0, ARG_ONE, TYPED, "N", set_attempt,
-		"with --log: of this attempt of the last run" },
-	{ "help", 'h', ARG_NONE, TYPED, NULL, set_help, "show this" },
-	{ "version", 0, ARG_NONE, TYPED, NULL, set_version, "show the version" },
-	{ "always-make", 'B', ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "force", 0, ARG_MAYBE, TYPED, NULL, NULL, NULL },
-	{ "touch", 't', ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "question", 'q', ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "why", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "graph", 0, ARG_MAYBE, TYPED, NULL, NULL, NULL },
-	{ "json", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "budget", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "via", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "executor", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "watch", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "detach", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "status", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "attach", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "stop", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "wait", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "history", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "cost", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "since", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "by", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "blame", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "approve", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "report", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "junit", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "trace", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "events", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "joblog", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "init", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "check", 0, ARG_MAYBE, TYPED, NULL, NULL, NULL },
-	{ "schema", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "completion", 0, ARG_ONE, TYPED, NULL, NULL, NULL },
-	{ "doctor", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
-	{ "clean", 0, ARG_NONE, TYPED, NULL, NULL, NULL },
+	{ "file", 'f', ARG_ONE, TYPED, "FILE", .set = set_file,
+		.help = "read FILE as the Claudefile; - is standard input" },
+	{ "directory", 'C', ARG_ONE, TYPED, "DIR", .set = set_dir, .help = "go to DIR first" },
+	{ "jobs", 'j', ARG_ONE, EVERYWHERE, "N", .set = set_jobs,
+		.help = "run at most N processes at once" },
+	{ "no-wait", 0, ARG_NONE, EVERYWHERE, NULL, .flag = FLAG(no_wait),
+		.help = "end with 75 instead of waiting for the end of a usage limit" },
+	{ "keep-going", 'k', ARG_NONE, EVERYWHERE, NULL, .flag = FLAG(keep_going),
+		.undoes = FLAG(fail_fast),
+		.help = "after a failure, still run what does not depend on it" },
+	{ "fail-fast", 0, ARG_NONE, EVERYWHERE, NULL, .flag = FLAG(fail_fast),
+		.undoes = FLAG(keep_going), .help = "after a failure, stop what is running too" },
+	{ "load-average", 'l', ARG_ONE, EVERYWHERE, "N", .set = set_load,
+		.help = "start no further command while the system load is N or more" },
+	{ .name = "max-load", .argument = ARG_ONE, .set = set_load },
+	{ "timeout", 0, ARG_ONE, EVERYWHERE, "D", .set = set_timeout,
+		.help = "stop the whole run after D, as in 90s or 1h30m" },
+	{ "model", 0, ARG_ONE, EVERYWHERE, "M", .set = set_model,
+		.help = "ask the model M (an alias or an id) in all prompts" },
+	{ "dry-run", 'n', ARG_NONE, EVERYWHERE, NULL, .flag = FLAG(dry_run),
+		.help = "show what would run, in which order and on which model" },
+	{ .name = "just-print", .flag = FLAG(dry_run) },
+	{ "always-make", 'B', ARG_NONE, TYPED, NULL, .flag = FLAG(always_make),
+		.help = "run all tasks of the plan, up to date or not" },
+	{ "force", 0, ARG_MAYBE, TYPED, "TASK", .flag = FLAG(force), .set = set_force,
+		.help = "run the targets, up to date or not; =TASK: that one, over hand edits "
+			"too" },
+	{ "touch", 't', ARG_NONE, TYPED, NULL, .flag = FLAG(touch),
+		.help = "mark what is there as up to date, without running anything" },
+	{ "question", 'q', ARG_NONE, TYPED, NULL, .flag = FLAG(question),
+		.help = "run nothing: exit 0 if all is up to date, 1 if not" },
+	{ "silent", 's', ARG_NONE, EVERYWHERE, NULL, .flag = FLAG(silent), .undoes = FLAG(verbose),
+		.help = "say only what goes wrong" },
+	{ .name = "quiet", .flag = FLAG(silent), .undoes = FLAG(verbose) },
+	{ "verbose", 'v', ARG_NONE, EVERYWHERE, NULL, .flag = FLAG(verbose), .undoes = FLAG(silent),
+		.help = "say what Claude is doing, too" },
+	{ "color", 0, ARG_MAYBE, EVERYWHERE, "WHEN", .set = set_color,
+		.help = "colours: auto, always or never" },
+	{ "progress", 0, ARG_ONE, EVERYWHERE, "HOW", .set = set_progress,
+		.help = "auto, tty (a live view), plain (lines), or none" },
+	{ "simulate", 0, ARG_MAYBE, EVERYWHERE, "SEED", .flag = FLAG(simulate), .set = set_simulate,
+		.help = "rehearse: run nothing, ask nobody, write nothing" },
+	{ "list", 0, ARG_NONE, TYPED, NULL, .mode = MODE_LIST, .help = "list the tasks" },
+	{ "why", 0, ARG_NONE, TYPED, NULL, .mode = MODE_WHY,
+		.help = "show why tasks would run: the parts that changed" },
+	{ "log", 0, ARG_MAYBE, TYPED, "events", .mode = MODE_LOG, .set = set_log,
+		.help = "show the output of the tasks named, and follow it while they run" },
+	{ "attempt", 0, ARG_ONE, TYPED, "N", .set = set_attempt,
+		.help = "with --log: of this attempt of the last run" },
+	{ "history", 0, ARG_NONE, TYPED, NULL, .mode = MODE_HISTORY,
+		.help = "list the last runs, or the attempts of the tasks named" },
+	{ "blame", 0, ARG_NONE, TYPED, NULL, .mode = MODE_BLAME,
+		.help = "show which task, model and session wrote the files named" },
+	{ "clean", 0, ARG_NONE, TYPED, NULL, .mode = MODE_CLEAN,
+		.help = "remove old logs; or forget the tasks named, which then run again" },
+	{ "help", 'h', ARG_NONE, TYPED, NULL, .mode = MODE_HELP, .help = "show this" },
+	{ "version", 0, ARG_NONE, TYPED, NULL, .mode = MODE_VERSION, .help = "show the version" },
+	{ .name = "graph", .argument = ARG_MAYBE },
+	{ .name = "json" },
+	{ .name = "budget", .argument = ARG_ONE },
+	{ .name = "via", .argument = ARG_ONE },
+	{ .name = "executor", .argument = ARG_ONE },
+	{ .name = "watch" },
+	{ .name = "detach" },
+	{ .name = "status" },
+	{ .name = "attach" },
+	{ .name = "stop" },
+	{ .name = "wait" },
+	{ .name = "cost" },
+	{ .name = "since", .argument = ARG_ONE },
+	{ .name = "by", .argument = ARG_ONE },
+	{ .name = "approve" },
+	{ .name = "report", .argument = ARG_ONE },
+	{ .name = "junit", .argument = ARG_ONE },
+	{ .name = "trace", .argument = ARG_ONE },
+	{ .name = "events", .argument = ARG_ONE },
+	{ .name = "joblog", .argument = ARG_ONE },
+	{ .name = "init" },
+	{ .name = "check", .argument = ARG_MAYBE },
+	{ .name = "schema" },
+	{ .name = "completion", .argument = ARG_ONE },
+	{ .name = "doctor" },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(*rows), LONG_ONLY = 1000, HELP_COLUMNS = 80 };
@@ -353,16 +314,114 @@ static bool is_override(const char *word)
 	return n > 0 && !isdigit((unsigned char)word[0]) && word[n] == '=';
 }
 
+static bool *flag_of(struct options *o, size_t flag)
+{
+	return (bool *)((char *)o + flag);
+}
+
+static bool set(const struct option_row *row, struct options *o, const char *value, struct err *err)
+{
+	if (!row->flag || value)
+		return !row->set || row->set(o, value, err);
+	if (row->undoes)
+		*flag_of(o, row->undoes) = false;
+	return *flag_of(o, row->flag) = true;
+}
+
+static const char *name_of_mode(enum mode mode)
+{
+	int i = 0;
+	while (rows[i].mode != mode)
+		i++;
+	return rows[i].name;
+}
+
 static bool set_by(
 	const struct option_row *row, struct options *o, const char *value, struct err *err)
 {
-	if (!row->set)
+	if (!row->set && !row->flag && !row->mode)
 		return err_set(err, "--%s is not built yet", row->name);
-	if (row->set(o, value, err))
+	if (row->mode && o->mode && row->mode != o->mode)
+		return err_set(
+			err, "--%s and --%s exclude each other", name_of_mode(o->mode), row->name);
+	if (row->mode)
+		o->mode = row->mode;
+	if (set(row, o, value, err))
 		return true;
 	if (row->letter)
 		return err_wrap(err, "-%c", row->letter);
 	return err_wrap(err, "--%s", row->name);
+}
+
+/* What can't both be asked for. */
+static const struct {
+	size_t one, other;
+	const char *why;
+} apart[] = {
+	{ FLAG(touch), FLAG(always_make), "the one runs nothing, the other everything" },
+	{ FLAG(touch), FLAG(force), "the one runs nothing, the other the targets" },
+	{ FLAG(touch), FLAG(question), "the one marks tasks as up to date, the other only asks" },
+	{ FLAG(touch), FLAG(simulate), "a rehearsal marks nothing" },
+	{ FLAG(question), FLAG(always_make), "what must run is not up to date" },
+	{ FLAG(question), FLAG(force), "what must run is not up to date" },
+	{ FLAG(question), FLAG(simulate), "a rehearsal does not know what is up to date" },
+};
+
+enum { ALL_MODES = ~(1 << MODE_RUN | 1 << MODE_HELP | 1 << MODE_VERSION) };
+
+/* Where an option would be passed over that asks for more than a setting. */
+static const struct {
+	size_t flag;
+	int modes;
+} misplaced[] = {
+	{ FLAG(always_make), ALL_MODES },
+	{ FLAG(force), ALL_MODES },
+	{ FLAG(touch), ALL_MODES },
+	{ FLAG(question), ALL_MODES },
+	{ FLAG(dry_run), 1 << MODE_CLEAN },
+	{ FLAG(simulate), 1 << MODE_CLEAN | 1 << MODE_WHY },
+};
+
+static bool is_given(const struct options *o, size_t flag)
+{
+	const bool *given = (const bool *)((const char *)o + flag);
+	return *given || (flag == FLAG(force) && o->force_tasks.n);
+}
+
+/* "-t", or "--simulate" */
+static void name_flag(char *out, size_t size, size_t flag)
+{
+	int i = 0;
+	while (rows[i].flag != flag)
+		i++;
+	if (rows[i].letter)
+		snprintf(out, size, "-%c", rows[i].letter);
+	else
+		snprintf(out, size, "--%s", rows[i].name);
+}
+
+static bool check_together(const struct options *o, struct err *err)
+{
+	char one[32], other[32];
+
+	if (o->mode == MODE_HELP || o->mode == MODE_VERSION)
+		return true;
+	if (o->log_attempt && o->mode != MODE_LOG)
+		return err_set(err, "--attempt goes with --log");
+	for (size_t i = 0; i < sizeof(misplaced) / sizeof(*misplaced); i++) {
+		name_flag(one, sizeof(one), misplaced[i].flag);
+		if (is_given(o, misplaced[i].flag) && misplaced[i].modes & 1 << o->mode)
+			return err_set(err, "%s does not go with --%s: leave one of them out", one,
+				name_of_mode(o->mode));
+	}
+	for (size_t i = 0; i < sizeof(apart) / sizeof(*apart); i++) {
+		name_flag(one, sizeof(one), apart[i].one);
+		name_flag(other, sizeof(other), apart[i].other);
+		if (is_given(o, apart[i].one) && is_given(o, apart[i].other))
+			return err_set(
+				err, "%s and %s exclude each other: %s", one, other, apart[i].why);
+	}
+	return true;
 }
 
 static bool apply(struct options *o, int got, char *word, char short_option, struct err *err)
@@ -393,8 +452,6 @@ static bool parse_arguments(struct options *o, int argc, char **argv, struct err
 		else
 			vec_push(&o->targets, argv[i]);
 	}
-	if (o->log_attempt && o->mode != MODE_LOG)
-		return err_set(err, "--attempt goes with --log");
 	return true;
 }
 
@@ -423,8 +480,8 @@ static bool set_from_variable(
 	if (row->argument == ARG_NONE && !is_one_of(value, yes) && !is_one_of(value, no))
 		return err_set(err, "must be 1 or 0, not '%s'", value);
 	if (row->argument == ARG_NONE)
-		return is_one_of(value, no) || row->set(o, NULL, err);
-	return row->set(o, value, err);
+		return is_one_of(value, no) || set(row, o, NULL, err);
+	return set(row, o, value, err);
 }
 
 static const char *find_variable(char *const *environment, const char *name)
@@ -465,18 +522,19 @@ bool options_parse(
 	const char *model = o->model;
 	if (!parse_arguments(o, argc, argv, err))
 		return false;
-	o->model_from = o->model == model ? "CLAUDEMAKE_MODEL in the environment" : "--model";
 	if (!ok && o->mode != MODE_HELP && o->mode != MODE_VERSION)
 		return err_set(err, "%s", of_environment.text);
+	o->model_from = o->model == model ? "CLAUDEMAKE_MODEL in the environment" : "--model";
 	if (!o->seed)
 		o->seed = (uint32_t)time(NULL);
-	return true;
+	return check_together(o, err);
 }
 
 void options_release(struct options *o)
 {
 	vec_release(&o->targets);
 	vec_release(&o->overrides);
+	vec_release(&o->force_tasks);
 }
 
 static void print_variables(FILE *out)
@@ -519,7 +577,9 @@ void options_print_help(FILE *out)
 		fprintf(out, "  %s%-20s %s\n", letter, name, row->help);
 	}
 	print_variables(out);
-	fputs("\nExit: 0 done; 1 a task failed; 2 usage or Claudefile, nothing was started;\n"
-	      "124 the run's timeout; 129, 130, 143 stopped by SIGHUP, SIGINT, SIGTERM.\n",
+	fputs("\nExit: 0 done; 1 a task failed (-q: not up to date); 2 usage or Claudefile, "
+	      "nothing\n"
+	      "was started; 124 the run's timeout; 129, 130, 143 stopped by SIGHUP, SIGINT, "
+	      "SIGTERM.\n",
 		out);
 }

@@ -11,7 +11,17 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum mode { MODE_RUN, MODE_LIST, MODE_LOG, MODE_HELP, MODE_VERSION };
+enum mode {
+	MODE_RUN,
+	MODE_LIST,
+	MODE_WHY,
+	MODE_LOG,
+	MODE_HISTORY,
+	MODE_BLAME,
+	MODE_CLEAN,
+	MODE_HELP,
+	MODE_VERSION,
+};
 
 enum color_choice { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum progress_choice { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_NONE };
@@ -28,6 +38,9 @@ struct options {
 	enum color_choice color;
 	enum progress_choice progress;
 	bool no_wait, keep_going, fail_fast, dry_run, silent, verbose, simulate;
+	bool always_make, touch, question;
+	bool force;              /* the targets */
+	struct strs force_tasks; /* by name, beside them */
 	uint32_t seed;
 	bool log_events;
 	long log_attempt; /* 0: the last */

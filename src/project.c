@@ -224,13 +224,43 @@ static bool fill_values(struct project *p, const struct options *o, uv_loop_t *l
 	return project_report_mistakes(p, err);
 }
 
-static bool has_glob_axis(const struct claudefile *file)
+/* Beside what templates hold. */
+static bool is_glob(const char *s)
+{
+	for (; *s; s++) {
+		const char *end = strncmp(s, "${{", 3) == 0 ? strstr(s, "}}") : NULL;
+		if (end)
+			s = end + 1;
+		else if (*s == '*' || *s == '{')
+			return true;
+	}
+	return false;
+}
+
+static bool has_glob(const struct texts *texts)
+{
+	for (size_t i = 0; i < texts->n; i++)
+		if (is_glob(texts->v[i].s))
+			return true;
+	return false;
+}
+
+static bool has_glob_axis(const struct matrix *m)
+{
+	for (size_t k = 0; m && k < m->n; k++)
+		if (m->axes[k].is_glob)
+			return true;
+	return false;
+}
+
+/* Does anything go by what lies in folders? */
+static bool uses_globs(const struct claudefile *file)
 {
 	for (size_t i = 0; i < file->tasks.n; i++) {
-		const struct matrix *m = file->tasks.v[i].matrix;
-		for (size_t k = 0; m && k < m->n; k++)
-			if (m->axes[k].is_glob)
-				return true;
+		const struct task_spec *t = &file->tasks.v[i];
+		if (has_glob_axis(t->matrix) || has_glob(&t->inputs) || has_glob(&t->attach) ||
+			has_glob(&t->outputs) || has_glob(&t->edits))
+			return true;
 	}
 	return false;
 }
@@ -241,7 +271,7 @@ static void find_ignored(
 {
 	const char *problem;
 
-	if (o->simulate || !has_glob_axis(p->file) ||
+	if (o->simulate || !uses_globs(p->file) ||
 		!file_exists(path_join(&p->arena, p->top, ".git")))
 		return;
 	ignored_read(&p->arena, p->root, loop, processes, &p->ignored, &problem);
@@ -290,8 +320,5 @@ bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
 	for (size_t i = 0; i < o->targets.n; i++)
 		if (!graph_want(&p->graph, o->targets.v[i], p->here, err))
 			return false;
-	if (!o->targets.n && !graph_want_default(&p->graph, err))
-		return false;
-	graph_order_writes(&p->graph);
-	return true;
+	return o->targets.n || graph_want_default(&p->graph, err);
 }

@@ -446,6 +446,15 @@ void file_remove_tree(const char *path)
 		remove_at(AT_FDCWD, path, st.st_dev, 0);
 }
 
+void file_sync(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return;
+	fsync(fd);
+	close(fd);
+}
+
 bool file_exists(const char *path)
 {
 	struct stat st;

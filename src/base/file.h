@@ -28,6 +28,9 @@ bool file_publish(const char *path, const void *bytes, size_t len, mode_t mode, 
 /* The same from another file, of any size. */
 bool file_publish_copy(const char *path, const char *from, mode_t mode, struct err *err);
 
+/* What is in it is on the disk, as far as the system says so. */
+void file_sync(const char *path);
+
 /* A new file, mode 0600, that must not be there yet, or is emptied. */
 bool file_write_private(const char *path, const void *bytes, size_t len, struct err *err);
 

@@ -85,7 +85,11 @@ bool glob_expand_braces(struct arena *a, const char *pattern, struct strs *out, 
 
 	if (strlen(pattern) > GLOB_LENGTH_MAX)
 		return err_set(err, "a pattern is longer than %d bytes", GLOB_LENGTH_MAX);
-	vec_push(&list, arena_strdup(a, pattern));
+	if (!strchr(pattern, '{')) {
+		vec_push(out, pattern);
+		return true;
+	}
+	vec_push(&list, pattern);
 	while (list.n && list.n + out->n - start <= GLOB_BRACES_MAX) {
 		const char *p = list.v[--list.n];
 		if (find_group(p, &g))
@@ -107,8 +111,10 @@ bool glob_is_pattern(const char *text)
 	struct glob_parts parts = { 0 };
 	const struct glob_part *part;
 	struct group g;
-	bool answer = find_group(text, &g);
 
+	if (!strpbrk(text, "*{"))
+		return false;
+	bool answer = find_group(text, &g);
 	glob_split(text, &parts);
 	vec_each (part, &parts) {
 		answer |= !part->is_literal;
@@ -117,15 +123,17 @@ bool glob_is_pattern(const char *text)
 	return answer;
 }
 
-char *glob_unquote(struct arena *a, const char *text)
+const char *glob_unquote(struct arena *a, const char *text)
 {
+	if (!strchr(text, '\\'))
+		return text;
 	size_t len = strlen(text);
 	char *to = arena_alloc(a, len + 1);
 	glob_part_unquote(text, text + len, to);
 	return to;
 }
 
-char *glob_fixed_prefix(struct arena *a, const char *pattern)
+const char *glob_fixed_prefix(struct arena *a, const char *pattern)
 {
 	struct glob_parts parts = { 0 };
 	const struct glob_part *part;
@@ -144,6 +152,20 @@ char *glob_fixed_prefix(struct arena *a, const char *pattern)
 	}
 	vec_release(&parts);
 	return glob_unquote(a, prefix);
+}
+
+size_t glob_fixed_start(const char *pattern)
+{
+	return strcspn(pattern, "*{\\");
+}
+
+/* The slash behind a wildcard need not be there: a '**' can stand for nothing. */
+const char *glob_fixed_end(const char *pattern)
+{
+	const char *end = pattern;
+	for (const char *p; (p = strpbrk(end, "*}\\"));)
+		end = p + 1;
+	return end + strspn(end, "/");
 }
 
 static const char *after_part(const char *path)

@@ -14,10 +14,13 @@
 /* Has it anything but literal characters ('\' counts as quoting only)? */
 bool glob_is_pattern(const char *text);
 
-/* A text without wildcards, its quoting taken away; in the arena. */
-char *glob_unquote(struct arena *a, const char *text);
+/* A text without wildcards, its quoting taken away: in the arena, or itself without any. */
+const char *glob_unquote(struct arena *a, const char *text);
 
-/* "{a,b}/x" → "a/x", "b/x", nested too; at most GLOB_BRACES_MAX, else an error. */
+/*
+ * "{a,b}/x" → "a/x", "b/x", nested too; at most GLOB_BRACES_MAX, else an error. In the arena, or
+ * itself without braces.
+ */
 enum { GLOB_BRACES_MAX = 1000 };
 bool glob_expand_braces(struct arena *a, const char *pattern, struct strs *out, struct err *err);
 
@@ -31,7 +34,14 @@ bool glob_match_name(const char *pattern, const char *name);
 bool glob_overlap(const char *a, const char *b);
 
 /* The part before the first wildcard, up to a '/': "src/" of "src/x*.c"; in the arena. */
-char *glob_fixed_prefix(struct arena *a, const char *pattern);
+const char *glob_fixed_prefix(struct arena *a, const char *pattern);
+
+/*
+ * What all paths that match a normal pattern start with, as its length in the pattern, and what
+ * they end with, as a view. Some of it, not always all.
+ */
+size_t glob_fixed_start(const char *pattern);
+const char *glob_fixed_end(const char *pattern);
 
 /*
  * The files below root that match, sorted, in the arena. Skipped unless the pattern names them:

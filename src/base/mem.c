@@ -1,11 +1,13 @@
 #include "base/mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 64 * 1024 };
+/* Blocks of an arena grow with it. */
+enum { BLOCK_MIN = 4 * 1024, BLOCK_MAX = 1024 * 1024 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -68,11 +70,15 @@ void arena_release(struct arena *a)
 
 static struct arena_block *arena_grow(struct arena *a, size_t size)
 {
-	size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+	size_t usual = a->head ? 2 * a->head->size : BLOCK_MIN;
+	if (usual > BLOCK_MAX)
+		usual = BLOCK_MAX;
+	/* A large object gets a block of its own behind the current one, which stays in use. */
+	bool alone = size > usual / 4 && a->head;
+	size_t room = alone || size > usual ? size : usual;
 	struct arena_block *b = mem_alloc(sizeof(*b) + room);
 	b->size = room;
-	/* A large object gets a block of its own behind the current one, which stays in use. */
-	if (size > BLOCK_SIZE / 4 && a->head) {
+	if (alone) {
 		b->next = a->head->next;
 		a->head->next = b;
 	} else {
@@ -82,16 +88,22 @@ static struct arena_block *arena_grow(struct arena *a, size_t size)
 	return b;
 }
 
+static void *take(struct arena *a, size_t size, size_t align)
+{
+	struct arena_block *b = a->head;
+	size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
+
+	if (!b || at > b->size || b->size - at < size) {
+		b = arena_grow(a, size);
+		at = 0;
+	}
+	b->used = at + size;
+	return (char *)b->bytes + at;
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
-	const size_t align = _Alignof(max_align_t);
-	size = (size + align - 1) / align * align;
-	struct arena_block *b = a->head;
-	if (!b || b->size - b->used < size)
-		b = arena_grow(a, size);
-	void *p = (char *)b->bytes + b->used;
-	b->used += size;
-	return p;
+	return take(a, size, _Alignof(max_align_t));
 }
 
 void *arena_memdup(struct arena *a, const void *p, size_t size)
@@ -104,7 +116,7 @@ void *arena_memdup(struct arena *a, const void *p, size_t size)
 
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
-	char *copy = arena_alloc(a, len + 1);
+	char *copy = take(a, len + 1, 1);
 	memcpy(copy, s, len);
 	return copy;
 }

@@ -58,12 +58,28 @@ static void add_part(struct str *s, const char *part, size_t len)
 	str_addn(s, part, len);
 }
 
+static bool is_normal(const char *path)
+{
+	const char *part = path + (path[0] == '/');
+
+	for (;;) {
+		size_t len = strcspn(part, "/");
+		if (!len || is_dot(part, len) || is_dot_dot(part, len))
+			return false;
+		if (!part[len])
+			return true;
+		part += len + 1;
+	}
+}
+
 char *path_normal(struct arena *a, const char *path)
 {
 	struct str out = STR_INIT;
 	const char *part, *p = path;
 	size_t len, root = path[0] == '/';
 
+	if (is_normal(path))
+		return arena_strdup(a, path);
 	if (root)
 		str_addc(&out, '/');
 	while ((len = next_part(&p, &part))) {

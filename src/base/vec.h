@@ -15,13 +15,25 @@
 		size_t n, cap;                                                                     \
 	}
 
+/* Large things mostly come alone. */
+#define VEC_FIRST(vec) (sizeof(*(vec)->v) > 16 ? 1 : 8)
+
 #define vec_push(vec, ...)                                                                         \
 	do {                                                                                       \
 		if ((vec)->n == (vec)->cap) {                                                      \
-			(vec)->cap = (vec)->cap ? (vec)->cap * 2 : 8;                              \
+			(vec)->cap = (vec)->cap ? (vec)->cap * 2 : VEC_FIRST(vec);                 \
 			(vec)->v = mem_realloc((vec)->v, (vec)->cap * sizeof(*(vec)->v));          \
 		}                                                                                  \
 		(vec)->v[(vec)->n++] = (__VA_ARGS__);                                              \
+	} while (0)
+
+/* Makes room for exactly so many in all. */
+#define vec_reserve(vec, want)                                                                     \
+	do {                                                                                       \
+		if ((vec)->cap < (want)) {                                                         \
+			(vec)->cap = (want);                                                       \
+			(vec)->v = mem_realloc((vec)->v, (vec)->cap * sizeof(*(vec)->v));          \
+		}                                                                                  \
 	} while (0)
 
 #define vec_release(vec)                                                                           \

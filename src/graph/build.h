@@ -4,6 +4,7 @@
 #ifndef GRAPH_BUILD_H
 #define GRAPH_BUILD_H
 
+#include "base/str.h"
 #include "graph/graph.h"
 
 /* Where values come from and mistakes go to while tasks are made, and the one being made. */
@@ -12,18 +13,23 @@ struct builder {
 	const struct values *values;
 	struct mistakes *mistakes;
 	struct task *task; /* NULL: of none; void when another is added */
+	/* For use again and again: what was expanded last, a glob without braces, a key's globs. */
+	struct str text;
+	struct strs alternatives, globs;
+	struct places places;
 };
 
-/* A task behind those that are there; its name is not known to graph_find() yet. */
+/* A task behind those that are there; not known to graph_find() until it is named. */
 struct task *graph_new_task(struct graph *g, const struct task_spec *spec, const char *name);
-void graph_name_task(struct graph *g, uint32_t index);
+/* False: there is one of that name. */
+bool graph_name_task(struct graph *g, uint32_t index);
 void task_release(struct task *t);
 
 /* The paths and models of b->task. */
 void graph_fill_task(struct builder *b);
 /* The names that texts of b->task may hold. */
 struct values_scope graph_names(const struct builder *b);
-/* A text with the names of b->task; in the graph's arena. Mistakes where it can't be. */
+/* A text with the names of b->task; it lives as the graph does. Mistakes where it can't be. */
 const char *graph_expand(struct builder *b, const struct text *text);
 /* A path as the graph keeps them: normal, from the root. written: a task makes it. */
 const char *graph_path(struct builder *b, const struct text *text, bool written);

@@ -3,7 +3,7 @@
 #include "base/glob.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "graph/prefix.h"
+#include "graph/meet.h"
 
 #include <string.h>
 
@@ -98,6 +98,7 @@ static void add_responses(struct builder *b, uint32_t i)
 static void add_instances(struct graph *g, uint32_t whole)
 {
 	struct place at = g->tasks[whole].spec->matrix->at;
+	vec_reserve(&g->tasks[whole].before, g->tasks[whole].instances);
 	for (uint32_t k = 1; k <= g->tasks[whole].instances; k++)
 		graph_add_edge(g, whole, whole + k, EDGE_NEEDS, at);
 	if (task_gathers(&g->tasks[whole]))
@@ -118,16 +119,19 @@ void graph_add_declared_edges(struct builder *b)
 	}
 }
 
-/* What tasks make: literal paths, sorted, and patterns. */
+/* A path or pattern that a task makes. next, of a path: who makes the same one, in a ring. */
 struct maker {
 	const char *path;
-	uint32_t task;
+	uint32_t task, next;
+	bool pattern;
 };
 
 struct makers {
-	VEC(struct maker) literal, pattern;
-	struct prefix_index patterns; /* of pattern, by index */
-	struct prefix_ids found;
+	VEC(struct maker) v;
+	struct map by_path;        /* the last maker of each path */
+	struct meet patterns, all; /* by index in v; all: filled when a pattern asks first */
+	bool any_pattern, any_shared, all_there;
+	struct meet_ids found;
 	uint32_t *read_by; /* by maker: the last task that got an edge to it, from 1 */
 	size_t edges;
 };
@@ -135,23 +139,37 @@ struct makers {
 /* Beyond it two matrices use all of each other's files. */
 enum { FILE_EDGES_MAX = 20 * 1000 * 1000 };
 
-static int by_path(const void *a, const void *b)
+static void add_literal(struct makers *m, const char *path, uint32_t task)
 {
-	const struct maker *x = a, *y = b;
-	int c = strcmp(x->path, y->path);
-	return c ? c : (x->task > y->task) - (x->task < y->task);
+	uint32_t own = (uint32_t)m->v.n;
+	vec_push(&m->v, (struct maker){ path, task, own, false });
+}
+
+/* Puts it into the ring of those who make the same. */
+static void index_maker(struct makers *m, uint32_t index)
+{
+	struct maker *own = &m->v.v[index];
+
+	if (own->pattern || map_puts(&m->by_path, own->path, index))
+		return;
+	size_t *last = map_gets(&m->by_path, own->path);
+	m->any_shared |= m->v.v[*last].task != own->task;
+	own->next = m->v.v[*last].next;
+	m->v.v[*last].next = index;
+	*last = index;
 }
 
 static void add_maker(struct graph *g, struct makers *m, const char *path, uint32_t task)
 {
 	if (path[0] == '!')
 		return;
-	if (glob_is_pattern(path)) {
-		prefix_add(&m->patterns, prefix_of(&g->arena, path, true), (uint32_t)m->pattern.n);
-		vec_push(&m->pattern, (struct maker){ path, task });
-	} else {
-		vec_push(&m->literal, (struct maker){ glob_unquote(&g->arena, path), task });
+	if (!glob_is_pattern(path)) {
+		add_literal(m, glob_unquote(&g->arena, path), task);
+		return;
 	}
+	meet_add(&m->patterns, path, true, (uint32_t)m->v.n);
+	vec_push(&m->v, (struct maker){ path, task, 0, true });
+	m->any_pattern = true;
 }
 
 static void collect(struct graph *g, struct makers *m)
@@ -161,24 +179,25 @@ static void collect(struct graph *g, struct makers *m)
 		for (size_t k = 0; k < t->outputs.n; k++)
 			add_maker(g, m, t->outputs.v[k], i);
 		if (t->save)
-			vec_push(&m->literal, (struct maker){ t->save, i });
+			add_literal(m, t->save, i);
 	}
-	if (m->literal.n)
-		qsort(m->literal.v, m->literal.n, sizeof(*m->literal.v), by_path);
+	map_reserve(&m->by_path, m->v.n);
+	for (uint32_t i = 0; i < m->v.n; i++)
+		index_maker(m, i);
 }
 
-/* The first literal that is not less than path. */
-static size_t lower_bound(const struct makers *m, const char *path)
+/* m->found: makers of what a pattern may mean too. */
+static void find_makers(struct makers *m, const char *pattern)
 {
-	size_t lo = 0, hi = m->literal.n;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (strcmp(m->literal.v[mid].path, path) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	for (uint32_t i = 0; i < m->v.n && !m->all_there; i++)
+		meet_add(&m->all, m->v.v[i].path, m->v.v[i].pattern, i);
+	m->all_there = true;
+	meet_find(&m->all, pattern, true, &m->found);
+}
+
+static bool meets(const char *pattern, const struct maker *m)
+{
+	return m->pattern ? glob_overlap(pattern, m->path) : glob_match(pattern, m->path);
 }
 
 struct reader {
@@ -187,6 +206,7 @@ struct reader {
 	struct makers *makers;
 	uint32_t task;
 	struct place at;
+	const struct strs *patterns; /* its inputs or attach: what is read is one of them */
 };
 
 static void reads_from(const struct reader *r, const struct maker *m)
@@ -203,10 +223,10 @@ static void reads_from(const struct reader *r, const struct maker *m)
 			FILE_EDGES_MAX);
 }
 
-static bool is_excluded(const struct task *t, const char *path)
+static bool is_excluded(const struct strs *patterns, const char *path)
 {
-	for (size_t k = 0; k < t->inputs.n; k++)
-		if (t->inputs.v[k][0] == '!' && glob_match(t->inputs.v[k] + 1, path))
+	for (size_t k = 0; k < patterns->n; k++)
+		if (patterns->v[k][0] == '!' && glob_match(patterns->v[k] + 1, path))
 			return true;
 	return false;
 }
@@ -214,19 +234,20 @@ static bool is_excluded(const struct task *t, const char *path)
 static void read_literal(const struct reader *r, const char *path)
 {
 	struct makers *m = r->makers;
-	for (size_t k = lower_bound(m, path); k < m->literal.n; k++) {
-		if (strcmp(m->literal.v[k].path, path) != 0)
-			break;
-		reads_from(r, &m->literal.v[k]);
+	const size_t *last = map_gets(&m->by_path, path);
+
+	if (last) {
+		size_t k = *last;
+		do {
+			k = m->v.v[k].next;
+			reads_from(r, &m->v.v[k]);
+		} while (k != *last);
 	}
-	m->found.n = 0;
-	if (m->pattern.n) {
-		const char *prefix = prefix_of(&r->g->arena, path, false);
-		prefix_above(&m->patterns, prefix, &m->found);
-		prefix_in(&m->patterns, prefix, &m->found);
-	}
+	if (!m->any_pattern)
+		return;
+	meet_find(&m->patterns, path, false, &m->found);
 	for (size_t k = 0; k < m->found.n; k++) {
-		const struct maker *maker = &m->pattern.v[m->found.v[k]];
+		const struct maker *maker = &m->v.v[m->found.v[k]];
 		if (glob_match(maker->path, path))
 			reads_from(r, maker);
 	}
@@ -235,38 +256,37 @@ static void read_literal(const struct reader *r, const char *path)
 static void read_pattern(const struct reader *r, const char *pattern)
 {
 	struct makers *m = r->makers;
-	const struct task *t = &r->g->tasks[r->task];
-	const char *prefix = glob_fixed_prefix(&r->g->arena, pattern);
-	for (size_t k = lower_bound(m, prefix); k < m->literal.n; k++) {
-		const char *path = m->literal.v[k].path;
-		if (!str_starts(path, prefix))
-			break;
-		if (glob_match(pattern, path) && !is_excluded(t, path))
-			reads_from(r, &m->literal.v[k]);
-	}
-	m->found.n = 0;
-	prefix_above(&m->patterns, prefix, &m->found);
-	prefix_below(&m->patterns, prefix, &m->found);
+
+	find_makers(m, pattern);
 	for (size_t k = 0; k < m->found.n; k++) {
-		const struct maker *maker = &m->pattern.v[m->found.v[k]];
-		if (glob_overlap(pattern, maker->path))
+		const struct maker *maker = &m->v.v[m->found.v[k]];
+		if (meets(pattern, maker) &&
+			(maker->pattern || !is_excluded(r->patterns, maker->path)))
 			reads_from(r, maker);
+	}
+}
+
+static void read_patterns(struct reader *r, const struct strs *patterns, const struct place *places)
+{
+	r->patterns = patterns;
+	for (size_t k = 0; k < patterns->n; k++) {
+		const char *pattern = patterns->v[k];
+		r->at = places[k];
+		if (pattern[0] == '!')
+			continue;
+		if (glob_is_pattern(pattern))
+			read_pattern(r, pattern);
+		else
+			read_literal(r, glob_unquote(&r->g->arena, pattern));
 	}
 }
 
 static void read_inputs(struct reader *r)
 {
 	const struct task *t = &r->g->tasks[r->task];
-	for (size_t k = 0; k < t->inputs.n; k++) {
-		const char *input = t->inputs.v[k];
-		r->at = t->input_places.v[k];
-		if (input[0] == '!')
-			continue;
-		if (glob_is_pattern(input))
-			read_pattern(r, input);
-		else
-			read_literal(r, glob_unquote(&r->g->arena, input));
-	}
+
+	read_patterns(r, &t->inputs, t->input_places);
+	read_patterns(r, &t->attach, t->attach_places);
 }
 
 /* file('docs/a.md'), or with names in it that are known before the run. */
@@ -311,23 +331,10 @@ static bool is_of(const struct builder *b, const struct maker *m, const struct t
 static bool check_axis_pattern(struct builder *b, struct makers *m, const struct task_spec *spec,
 	const struct axis *axis, const char *pattern)
 {
-	const char *prefix = glob_fixed_prefix(&b->g->arena, pattern);
-
-	for (size_t k = lower_bound(m, prefix); k < m->literal.n; k++) {
-		const struct maker *maker = &m->literal.v[k];
-		if (!str_starts(maker->path, prefix))
-			break;
-		if (is_of(b, maker, spec) || !glob_match(pattern, maker->path))
-			continue;
-		made_by_another(b, axis, maker->task);
-		return false;
-	}
-	m->found.n = 0;
-	prefix_above(&m->patterns, prefix, &m->found);
-	prefix_below(&m->patterns, prefix, &m->found);
+	find_makers(m, pattern);
 	for (size_t k = 0; k < m->found.n; k++) {
-		const struct maker *maker = &m->pattern.v[m->found.v[k]];
-		if (is_of(b, maker, spec) || !glob_overlap(pattern, maker->path))
+		const struct maker *maker = &m->v.v[m->found.v[k]];
+		if (is_of(b, maker, spec) || !meets(pattern, maker))
 			continue;
 		made_by_another(b, axis, maker->task);
 		return false;
@@ -365,19 +372,22 @@ void graph_add_file_edges(struct builder *b)
 	struct graph *g = b->g;
 	struct makers makers = { 0 };
 
-	prefix_init(&makers.patterns);
+	meet_init(&makers.patterns);
+	meet_init(&makers.all);
 	makers.read_by = mem_alloc((g->n + 1) * sizeof(*makers.read_by));
 	collect(g, &makers);
+	g->outputs_apart = !makers.any_pattern && !makers.any_shared;
 	check_axes(b, &makers);
-	for (uint32_t i = 0; i < g->n && (makers.literal.n || makers.pattern.n); i++) {
+	for (uint32_t i = 0; i < g->n && makers.v.n; i++) {
 		struct reader r = { .b = b, .g = g, .makers = &makers, .task = i };
 		read_inputs(&r);
 		if (!g->tasks[i].is_matrix)
 			read_prose(&r);
 	}
-	vec_release(&makers.literal);
-	vec_release(&makers.pattern);
+	vec_release(&makers.v);
+	map_release(&makers.by_path);
+	meet_release(&makers.patterns);
+	meet_release(&makers.all);
 	vec_release(&makers.found);
-	prefix_release(&makers.patterns);
 	free(makers.read_by);
 }

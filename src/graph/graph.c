@@ -20,10 +20,6 @@ void graph_init(struct graph *g, const struct claudefile *file, const char *root
 
 void task_release(struct task *t)
 {
-	vec_release(&t->inputs);
-	vec_release(&t->input_places);
-	vec_release(&t->outputs);
-	vec_release(&t->edits);
 	vec_release(&t->models);
 	vec_release(&t->before);
 	vec_release(&t->behind);
@@ -53,6 +49,18 @@ bool task_gathers(const struct task *t)
 bool task_asks_claude(const struct task *t)
 {
 	return t->spec->prompt.s && !t->is_matrix;
+}
+
+bool task_makes(const struct task *t, const char *path)
+{
+	bool yes = t->save && strcmp(t->save, path) == 0;
+
+	for (size_t i = 0; i < t->outputs.n; i++) {
+		bool excluded = t->outputs.v[i][0] == '!';
+		if (glob_match(t->outputs.v[i] + excluded, path))
+			yes = !excluded;
+	}
+	return yes;
 }
 
 bool edge_is_use(const struct edge *e)
@@ -99,8 +107,13 @@ const char *graph_meant(const struct graph *g, const char *name)
 void graph_add_edge(
 	struct graph *g, uint32_t task, uint32_t before, enum edge_kind kind, struct place at)
 {
-	vec_push(&g->tasks[task].before, (struct edge){ .task = before, .kind = kind, .at = at });
-	vec_push(&g->tasks[before].behind, (struct edge){ .task = task, .kind = kind, .at = at });
+	struct task *t = &g->tasks[task], *b = &g->tasks[before];
+
+	/* Of many tasks, most have one and no more. */
+	vec_reserve(&t->before, 1);
+	vec_reserve(&b->behind, 1);
+	vec_push(&t->before, (struct edge){ .task = before, .kind = kind, .at = at });
+	vec_push(&b->behind, (struct edge){ .task = task, .kind = kind, .at = at });
 }
 
 struct task *graph_new_task(struct graph *g, const struct task_spec *spec, const char *name)
@@ -113,9 +126,9 @@ struct task *graph_new_task(struct graph *g, const struct task_spec *spec, const
 	return &g->tasks[g->n++];
 }
 
-void graph_name_task(struct graph *g, uint32_t index)
+bool graph_name_task(struct graph *g, uint32_t index)
 {
-	map_puts(&g->names, g->tasks[index].name, index);
+	return map_puts(&g->names, g->tasks[index].name, index);
 }
 
 struct values_scope graph_names(const struct builder *b)
@@ -129,23 +142,34 @@ struct values_scope graph_names(const struct builder *b)
 	return names;
 }
 
-const char *graph_expand(struct builder *b, const struct text *text)
+/* Until another is expanded. */
+static const char *expand(struct builder *b, const struct text *text)
 {
 	struct values_scope names = graph_names(b);
 	struct template_scope scope = { .ctx = &names, .name = values_name, .env = values_env };
-	struct str out = STR_INIT;
 	struct err err;
 
-	if (!text_expand(text, &scope, &out, &err))
+	if (text_is_plain(text))
+		return text->s;
+	str_reset(&b->text);
+	if (!text_expand(text, &scope, &b->text, &err))
 		mistakes_add(b->mistakes, text->at, "%s", err.text);
-	const char *s = arena_strndup(&b->g->arena, out.s, out.len);
-	str_release(&out);
-	return s;
+	return b->text.s;
 }
 
+const char *graph_expand(struct builder *b, const struct text *text)
+{
+	const char *s = expand(b, text);
+	return s == text->s ? s : arena_strdup(&b->g->arena, s);
+}
+
+/* Of a normal path, only one with dots at its start can. */
 static bool leads_out(const struct graph *g, const char *path)
 {
 	struct arena a;
+
+	if (path[0] != '.' || path[1] != '.')
+		return false;
 	arena_init(&a);
 	const char *whole = path_normal(&a, path_join(&a, g->root, path));
 	bool out = path_below(g->top, whole) == NULL;
@@ -161,7 +185,7 @@ static const char *checked_path(
 
 	if (!*path) {
 		mistakes_add(b->mistakes, text->at, "this path is empty");
-		return path;
+		return "";
 	}
 	path = path_normal(&b->g->arena, path);
 	if ((path[0] == '/' && !literal) || (path[0] != '/' && leads_out(b->g, path)))
@@ -179,30 +203,45 @@ static const char *checked_path(
 
 const char *graph_path(struct builder *b, const struct text *text, bool written)
 {
-	return checked_path(b, text, graph_expand(b, text), written);
+	return checked_path(b, text, expand(b, text), written);
 }
 
 /* A glob as patterns without braces: only so can ".." in it be seen for what it is. */
 void graph_globs(struct builder *b, struct strs *out, const struct text *text, bool written)
 {
-	const char *s = graph_expand(b, text);
+	const char *s = expand(b, text);
 	bool excluded = s[0] == '!';
-	struct strs all = { 0 };
+	struct strs *all = &b->alternatives;
 	struct err err;
 
-	if (!glob_expand_braces(&b->g->arena, s + excluded, &all, &err))
+	all->n = 0;
+	if (!glob_expand_braces(&b->g->arena, s + excluded, all, &err))
 		mistakes_add(b->mistakes, text->at, "%s", err.text);
-	for (size_t i = 0; i < all.n; i++) {
-		const char *path = checked_path(b, text, all.v[i], written && !excluded);
+	for (size_t i = 0; i < all->n; i++) {
+		const char *path = checked_path(b, text, all->v[i], written && !excluded);
 		vec_push(out, excluded ? arena_printf(&b->g->arena, "!%s", path) : path);
 	}
-	vec_release(&all);
 }
 
-static void globs_of(struct builder *b, struct strs *out, const struct texts *in, bool written)
+/* places: b->places has where each of them stands. */
+static struct strs globs_of(struct builder *b, const struct texts *in, bool written)
 {
-	for (size_t i = 0; i < in->n; i++)
-		graph_globs(b, out, &in->v[i], written);
+	struct strs out = { 0 };
+
+	b->globs.n = b->places.n = 0;
+	for (size_t i = 0; i < in->n; i++) {
+		graph_globs(b, &b->globs, &in->v[i], written);
+		while (b->places.n < b->globs.n)
+			vec_push(&b->places, in->v[i].at);
+	}
+	out.n = out.cap = b->globs.n;
+	out.v = arena_memdup(&b->g->arena, b->globs.v, out.n * sizeof(*out.v));
+	return out;
+}
+
+static const struct place *places_of(struct builder *b)
+{
+	return arena_memdup(&b->g->arena, b->places.v, b->places.n * sizeof(*b->places.v));
 }
 
 static void models_of(struct builder *b)
@@ -267,13 +306,12 @@ void graph_fill_task(struct builder *b)
 	const struct task_spec *spec = t->spec;
 	bool saves_alone = !spec->matrix || matrix_names_in(spec->matrix, &spec->save);
 
-	for (size_t i = 0; i < spec->inputs.n; i++) {
-		graph_globs(b, &t->inputs, &spec->inputs.v[i], false);
-		while (t->input_places.n < t->inputs.n)
-			vec_push(&t->input_places, spec->inputs.v[i].at);
-	}
-	globs_of(b, &t->outputs, &spec->outputs, true);
-	globs_of(b, &t->edits, &spec->edits, true);
+	t->inputs = globs_of(b, &spec->inputs, false);
+	t->input_places = places_of(b);
+	t->attach = globs_of(b, &spec->attach, false);
+	t->attach_places = places_of(b);
+	t->outputs = globs_of(b, &spec->outputs, true);
+	t->edits = globs_of(b, &spec->edits, true);
 	if (spec->save.s && saves_alone)
 		t->save = graph_path(b, &spec->save, true);
 	if (spec->dir.s)
@@ -302,7 +340,7 @@ static void add_tasks(struct builder *b)
 
 bool graph_build(struct graph *g, const struct values *values, struct mistakes *mistakes)
 {
-	struct builder b = { .g = g, .values = values, .mistakes = mistakes };
+	struct builder b = { .g = g, .values = values, .mistakes = mistakes, .text = STR_INIT };
 	size_t before = mistakes->n;
 	uint32_t *order;
 
@@ -311,6 +349,10 @@ bool graph_build(struct graph *g, const struct values *values, struct mistakes *
 		graph_add_declared_edges(&b);
 	if (mistakes->n == before)
 		graph_add_file_edges(&b);
+	str_release(&b.text);
+	vec_release(&b.alternatives);
+	vec_release(&b.globs);
+	vec_release(&b.places);
 	if (mistakes->n > before)
 		return false;
 	order = mem_alloc((g->n + 1) * sizeof(*order));

@@ -16,6 +16,7 @@ enum edge_kind {
 	EDGE_ANSWER,  /* a response() of it */
 	EDGE_FILE,    /* uses a file that the other one makes */
 	EDGE_AFTER,   /* order only */
+	EDGE_READ,    /* order only: Claude has read a file of it in an earlier run */
 	EDGE_OVERLAP, /* both may write the same file: in declared order */
 };
 
@@ -37,33 +38,36 @@ struct places {
 struct task {
 	const char *name;
 	const struct task_spec *spec;
-	bool is_matrix;
-	uint32_t instances;       /* of a matrix: how many follow it */
 	const struct value *axes; /* of an instance: by their names in templates */
 	uint32_t naxes;
-	struct strs inputs, outputs, edits; /* expanded, braces too; excludes start with '!' */
-	struct places input_places;         /* where each of inputs stands */
-	const char *save;                   /* expanded, or NULL */
-	const char *dir;                    /* expanded, or NULL: the root */
+	uint32_t instances; /* of a matrix: how many follow it */
+	bool is_matrix;
+	bool wanted;      /* in this run */
+	bool target;      /* what --force is about: a target, of a group or a matrix its members */
+	bool named;       /* asked for by its own name on the command line */
+	bool answer_used; /* by a response() of another task, or a save of all */
+	/* Expanded, braces too; excludes start with '!'. The places: where each of them stands. */
+	struct strs inputs, attach, outputs, edits;
+	const struct place *input_places, *attach_places;
+	const char *save;   /* expanded, or NULL */
+	const char *dir;    /* expanded, or NULL: the root */
 	struct strs models; /* full ids, one for each attempt on; empty where Claude isn't asked */
 	VEC(struct edge) before; /* what comes first */
 	VEC(struct edge) behind; /* who comes later: the same edges from the other end */
-	bool wanted;             /* in this run */
-	bool named;              /* asked for by its own name on the command line */
-	bool answer_used;        /* by a response() of another task, or a save of all */
 };
 
 struct graph {
 	struct arena arena;
 	const struct claudefile *file;
-	const char *root; /* absolute, links resolved */
-	const char *top;  /* of the git repository, or root: no path leads out of it */
+	const char *root;          /* absolute, links resolved */
+	const char *top;           /* of the git repository, or root: no path leads out of it */
 	const struct map *ignored; /* what globs pass over, folders with a slash; NULL: nothing */
 	struct mistakes warnings;
 	const char *model; /* a full id for all prompts, whatever they declare, or NULL */
 	struct task *tasks;
 	size_t n, cap;
 	struct map names;
+	bool outputs_apart; /* known: outputs and saves are paths, each of one task */
 };
 
 void graph_init(struct graph *g, const struct claudefile *file, const char *root, const char *top);
@@ -92,6 +96,19 @@ bool graph_want_default(struct graph *g, struct err *err);
  */
 void graph_order_writes(struct graph *g);
 
+/*
+ * What tasks were seen to read, by the paths: one that another task makes is made first from now
+ * on, unless that would be a cycle. Before graph_order_writes().
+ */
+struct graph_read {
+	uint32_t task;
+	const char *path; /* from the root */
+};
+void graph_learn(struct graph *g, const struct graph_read *reads, size_t n);
+
+/* Does a task come after another one, in any way and at any distance? */
+bool graph_comes_after(const struct graph *g, uint32_t task, uint32_t before);
+
 /* Must this edge have succeeded, or only ended? */
 bool edge_is_need(const struct edge *e);
 /* Is something of it used, so that who is skipped takes this one with it? */
@@ -102,5 +119,7 @@ bool task_is_group(const struct task *t);
 /* A matrix that saves the answers of all its instances in one file. */
 bool task_gathers(const struct task *t);
 bool task_asks_claude(const struct task *t);
+/* Is the path, from the root, one of its outputs, by name or pattern? */
+bool task_makes(const struct task *t, const char *path);
 
 #endif

@@ -267,26 +267,27 @@ static void add_instance(struct combining *c)
 {
 	const struct matrix *m = c->spec->matrix;
 	struct graph *g = c->b->g;
-	struct str name = STR_INIT;
+	struct str *name = &c->b->text;
 	size_t n = 0, nnames = 0;
 
 	for (size_t i = 0; i < m->n; i++)
 		nnames += m->axes[i].nnames;
 	struct value *values = arena_alloc(&g->arena, nnames * sizeof(*values));
-	str_add(&name, c->spec->name);
+	str_reset(name);
+	str_add(name, c->spec->name);
 	for (size_t i = 0; i < m->n; i++) {
 		const struct elements *e = &c->axes[i];
-		str_addf(&name, ":%s", text_of(e, c->at[i], e->axis->key));
+		str_addc(name, ':');
+		str_add(name, text_of(e, c->at[i], e->axis->key));
 		for (size_t k = 0; k < e->axis->nnames; k++)
 			values[n++] = (struct value){ e->axis->names[k], text_of(e, c->at[i], k) };
 	}
-	struct task *t = graph_new_task(g, c->spec, arena_strndup(&g->arena, name.s, name.len));
+	struct task *t = graph_new_task(g, c->spec, arena_strdup(&g->arena, name->s));
 	t->axes = values;
 	t->naxes = (uint32_t)nnames;
 	c->b->task = t;
 	vec_push(&c->places, c->axes[m->n - 1].at.v[c->at[m->n - 1]]);
 	graph_fill_task(c->b);
-	str_release(&name);
 }
 
 /* The first axis changes slowest. False: that was the last combination. */
@@ -371,15 +372,13 @@ static void drop_made(struct combining *c, size_t axis)
 static void name_instances(struct combining *c)
 {
 	struct graph *g = c->b->g;
-	for (uint32_t i = c->first; i < g->n; i++) {
-		uint32_t other;
-		if (graph_find(g, g->tasks[i].name, &other))
+
+	map_reserve(&g->names, g->n);
+	for (uint32_t i = c->first; i < g->n; i++)
+		if (!graph_name_task(g, i))
 			mistakes_add(c->b->mistakes, c->places.v[i - c->first],
 				"two instances are called '%s': give one of them another name",
 				g->tasks[i].name);
-		else
-			graph_name_task(g, i);
-	}
 }
 
 static void release(struct combining *c)

@@ -1,12 +1,13 @@
 #include "graph/build.h"
 
 #include "base/glob.h"
-#include "graph/prefix.h"
+#include "graph/meet.h"
 
 /*
- * Writes are gathered by their text. Tasks are gone through twice: in declared order, where each
- * comes after the last writer of every group that its own writes overlap unless something orders
- * them the other way; then in the order that comes of it, which leaves no two unordered.
+ * Writes are gathered by their text, in groups. Where groups have several writers or overlap,
+ * tasks are gone through twice: in declared order, where each comes after the last writer of
+ * every group that its own writes overlap unless something orders them the other way; then in the
+ * order that comes of it, which leaves no two unordered.
  */
 enum {
 	NOBODY = UINT32_MAX,
@@ -15,17 +16,18 @@ enum {
 
 struct group {
 	const char *path;
+	uint32_t last; /* task that wrote it last; at first, that did first */
 	bool pattern;
-	uint32_t last;        /* task that wrote it last */
-	VEC(uint32_t) others; /* groups of other texts that overlap */
+	struct meet_ids others; /* groups of other texts that overlap */
 };
 
 struct overlaps {
 	struct graph *g;
 	VEC(struct group) groups;
-	struct map index[2]; /* of literals, of patterns */
-	struct prefix_index by_prefix[2];
-	struct prefix_ids found;
+	struct map index[2];   /* of literals, of patterns */
+	VEC(uint32_t) writes;  /* groups, task by task */
+	uint32_t *first_write; /* by task, and behind the last one */
+	bool any_pattern, can_meet;
 	bool declared;     /* which of the two passes it is */
 	uint32_t *direct;  /* by task: for whom it comes first by an edge, from 1 */
 	uint32_t *seen[2]; /* by task: the search that met it, from either end */
@@ -33,10 +35,47 @@ struct overlaps {
 	size_t looked_at;
 };
 
-static void link_groups(struct overlaps *o, uint32_t a, uint32_t b)
+static void gather_write(struct overlaps *o, uint32_t task, const char *path, bool pattern)
 {
-	vec_push(&o->groups.v[a].others, b);
-	vec_push(&o->groups.v[b].others, a);
+	uint32_t index = (uint32_t)o->groups.n;
+
+	if (map_puts(&o->index[pattern], path, index)) {
+		vec_push(&o->groups,
+			(struct group){ .path = path, .pattern = pattern, .last = task });
+		o->any_pattern |= pattern;
+	} else {
+		index = (uint32_t)*map_gets(&o->index[pattern], path);
+		o->can_meet |= o->groups.v[index].last != task;
+	}
+	vec_push(&o->writes, index);
+}
+
+static void gather_globs(struct overlaps *o, uint32_t task, const struct strs *globs)
+{
+	for (size_t k = 0; k < globs->n; k++) {
+		const char *s = globs->v[k];
+		bool pattern = glob_is_pattern(s);
+		if (s[0] != '!')
+			gather_write(o, task, pattern ? s : glob_unquote(&o->g->arena, s), pattern);
+	}
+}
+
+static void gather(struct overlaps *o)
+{
+	struct graph *g = o->g;
+
+	map_reserve(&o->index[false], g->n);
+	for (uint32_t i = 0; i < g->n; i++) {
+		const struct task *t = &g->tasks[i];
+		o->first_write[i] = (uint32_t)o->writes.n;
+		if (!t->wanted)
+			continue;
+		gather_globs(o, i, &t->outputs);
+		gather_globs(o, i, &t->edits);
+		if (t->save)
+			gather_write(o, i, t->save, false);
+	}
+	o->first_write[g->n] = (uint32_t)o->writes.n;
 }
 
 static bool overlap(const struct group *pattern, const struct group *other)
@@ -46,38 +85,37 @@ static bool overlap(const struct group *pattern, const struct group *other)
 	return glob_match(pattern->path, other->path);
 }
 
-static void link_new(struct overlaps *o, uint32_t index)
+static void link_pattern(struct overlaps *o, uint32_t index, const struct meet_ids *found)
 {
-	const struct group *new = &o->groups.v[index];
-	const char *prefix = prefix_of(&o->g->arena, new->path, new->pattern);
+	struct group *own = &o->groups.v[index];
 
-	o->found.n = 0;
-	prefix_above(&o->by_prefix[true], prefix, &o->found);
-	if (new->pattern) {
-		prefix_below(&o->by_prefix[true], prefix, &o->found);
-		prefix_below(&o->by_prefix[false], prefix, &o->found);
-	} else {
-		prefix_in(&o->by_prefix[true], prefix, &o->found);
+	for (size_t k = 0; k < found->n; k++) {
+		struct group *other = &o->groups.v[found->v[k]];
+		/* Of two patterns, the later one finds the earlier. */
+		if ((other->pattern && found->v[k] >= index) || !overlap(own, other))
+			continue;
+		vec_push(&own->others, found->v[k]);
+		vec_push(&other->others, index);
+		o->can_meet = true;
 	}
-	for (size_t k = 0; k < o->found.n; k++) {
-		const struct group *other = &o->groups.v[o->found.v[k]];
-		if (new->pattern ? overlap(new, other) : overlap(other, new))
-			link_groups(o, index, o->found.v[k]);
-	}
-	prefix_add(&o->by_prefix[new->pattern], prefix, index);
 }
 
-static uint32_t group_of(struct overlaps *o, const char *path, bool pattern)
+static void link_patterns(struct overlaps *o)
 {
-	uint32_t index = (uint32_t)o->groups.n;
-	size_t *known = map_gets(&o->index[pattern], path);
+	struct meet all;
+	struct meet_ids found = { 0 };
 
-	if (known)
-		return (uint32_t)*known;
-	map_puts(&o->index[pattern], path, index);
-	vec_push(&o->groups, (struct group){ .path = path, .pattern = pattern, .last = NOBODY });
-	link_new(o, index);
-	return index;
+	meet_init(&all);
+	for (uint32_t i = 0; i < o->groups.n; i++)
+		meet_add(&all, o->groups.v[i].path, o->groups.v[i].pattern, i);
+	for (uint32_t i = 0; i < o->groups.n; i++) {
+		if (!o->groups.v[i].pattern)
+			continue;
+		meet_find(&all, o->groups.v[i].path, true, &found);
+		link_pattern(o, i, &found);
+	}
+	vec_release(&found);
+	meet_release(&all);
 }
 
 struct side {
@@ -133,42 +171,38 @@ static void follow(struct overlaps *o, uint32_t task, uint32_t last)
 	graph_add_edge(o->g, task, last, EDGE_OVERLAP, o->g->tasks[task].spec->at);
 }
 
-static void add_write(struct overlaps *o, uint32_t task, const char *path, bool pattern)
+static void add_write(struct overlaps *o, uint32_t task, uint32_t group)
 {
-	uint32_t index = group_of(o, path, pattern);
-	struct group *own = &o->groups.v[index];
+	struct group *own = &o->groups.v[group];
+
 	follow(o, task, own->last);
 	for (size_t k = 0; k < own->others.n; k++)
 		follow(o, task, o->groups.v[own->others.v[k]].last);
 	own->last = task;
 }
 
-static void add_globs(struct overlaps *o, uint32_t task, const struct strs *globs)
-{
-	for (size_t k = 0; k < globs->n; k++) {
-		const char *s = globs->v[k];
-		bool pattern = glob_is_pattern(s);
-		if (s[0] != '!')
-			add_write(o, task, pattern ? s : glob_unquote(&o->g->arena, s), pattern);
-	}
-}
-
 static void add_task(struct overlaps *o, uint32_t i)
 {
 	const struct task *t = &o->g->tasks[i];
-	if (!t->wanted)
+
+	if (o->first_write[i] == o->first_write[i + 1])
 		return;
 	for (size_t k = 0; k < t->before.n; k++)
 		o->direct[t->before.v[k].task] = i + 1;
-	add_globs(o, i, &t->outputs);
-	add_globs(o, i, &t->edits);
-	if (t->save)
-		add_write(o, i, t->save, false);
+	for (uint32_t k = o->first_write[i]; k < o->first_write[i + 1]; k++)
+		add_write(o, i, o->writes.v[k]);
+}
+
+static void forget_writers(struct overlaps *o)
+{
+	for (size_t k = 0; k < o->groups.n; k++)
+		o->groups.v[k].last = NOBODY;
 }
 
 static void add_as_declared(struct overlaps *o)
 {
 	o->declared = true;
+	forget_writers(o);
 	for (uint32_t i = 0; i < o->g->n; i++)
 		add_task(o, i);
 }
@@ -179,8 +213,7 @@ static void add_as_ordered(struct overlaps *o)
 	struct mistakes none = { 0 };
 
 	o->declared = false;
-	for (size_t k = 0; k < o->groups.n; k++)
-		o->groups.v[k].last = NOBODY;
+	forget_writers(o);
 	graph_order(o->g, order, &none);
 	for (size_t k = 0; k < o->g->n; k++)
 		add_task(o, order[k]);
@@ -188,26 +221,45 @@ static void add_as_ordered(struct overlaps *o)
 	mistakes_release(&none);
 }
 
+static void add_edges(struct overlaps *o)
+{
+	size_t n = o->g->n + 1;
+
+	o->direct = mem_alloc(n * sizeof(*o->direct));
+	o->seen[0] = mem_alloc(n * sizeof(*o->seen[0]));
+	o->seen[1] = mem_alloc(n * sizeof(*o->seen[1]));
+	add_as_declared(o);
+	add_as_ordered(o);
+	free(o->direct);
+	free(o->seen[0]);
+	free(o->seen[1]);
+}
+
+static bool any_edits(const struct graph *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->tasks[i].wanted && g->tasks[i].edits.n)
+			return true;
+	return false;
+}
+
 void graph_order_writes(struct graph *g)
 {
 	struct overlaps o = { .g = g };
 
-	prefix_init(&o.by_prefix[0]);
-	prefix_init(&o.by_prefix[1]);
-	o.direct = mem_alloc((g->n + 1) * sizeof(*o.direct));
-	o.seen[0] = mem_alloc((g->n + 1) * sizeof(*o.seen[0]));
-	o.seen[1] = mem_alloc((g->n + 1) * sizeof(*o.seen[1]));
-	add_as_declared(&o);
-	add_as_ordered(&o);
+	if (g->outputs_apart && !any_edits(g))
+		return;
+	o.first_write = mem_alloc((g->n + 1) * sizeof(*o.first_write));
+	gather(&o);
+	if (o.any_pattern)
+		link_patterns(&o);
+	if (o.can_meet)
+		add_edges(&o);
 	for (size_t k = 0; k < o.groups.n; k++)
 		vec_release(&o.groups.v[k].others);
 	vec_release(&o.groups);
-	vec_release(&o.found);
-	prefix_release(&o.by_prefix[0]);
-	prefix_release(&o.by_prefix[1]);
+	vec_release(&o.writes);
 	map_release(&o.index[0]);
 	map_release(&o.index[1]);
-	free(o.direct);
-	free(o.seen[0]);
-	free(o.seen[1]);
+	free(o.first_write);
 }

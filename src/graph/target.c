@@ -21,15 +21,41 @@ static void want(struct graph *g, uint32_t first)
 	vec_release(&todo);
 }
 
+/* A group, or all of a matrix, is what it consists of. */
+static void aim_at(struct graph *g, uint32_t first)
+{
+	VEC(uint32_t) todo = { 0 };
+
+	vec_push(&todo, first);
+	while (todo.n) {
+		struct task *t = &g->tasks[todo.v[--todo.n]];
+		bool known = t->target;
+		t->target = true;
+		if (known || !(t->is_matrix || task_is_group(t)))
+			continue;
+		for (size_t k = 0; k < t->before.n; k++)
+			if (t->before.v[k].kind == EDGE_NEEDS)
+				vec_push(&todo, t->before.v[k].task);
+	}
+	vec_release(&todo);
+	want(g, first);
+}
+
+/* What it has to show is its answer: without one it is not done. */
+static bool only_answers(const struct task *t)
+{
+	return !t->save && !t->outputs.n && !t->edits.n;
+}
+
 /* Asked for by its own name: its answer, or those of all its instances, will be shown. */
 static void name(struct graph *g, uint32_t i)
 {
 	struct task *t = &g->tasks[i];
 
 	t->named = true;
-	for (uint32_t k = 1; k <= t->instances; k++)
-		t[k].answer_used |= !t->save;
-	want(g, i);
+	for (uint32_t k = 0; k <= t->instances; k++)
+		t[k].answer_used |= !t->save && only_answers(&t[k]);
+	aim_at(g, i);
 }
 
 static bool makes(struct graph *g, const struct task *t, const char *path)
@@ -66,7 +92,7 @@ static size_t want_file(struct graph *g, const char *path)
 	for (uint32_t i = 0; i < g->n; i++) {
 		if (!makes(g, &g->tasks[i], path))
 			continue;
-		want(g, i);
+		aim_at(g, i);
 		found++;
 	}
 	return found;
@@ -114,7 +140,7 @@ bool graph_want_default(struct graph *g, struct err *err)
 				targets->v[k].at.line, targets->v[k].at.col);
 	}
 	if (!targets->n)
-		want(g, 0);
+		aim_at(g, 0);
 	for (uint32_t i = 0; i < g->n; i++)
 		g->tasks[i].named = false;
 	return true;

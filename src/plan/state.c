@@ -103,7 +103,8 @@ static bool open_new(struct state *st, const char *root, struct err *err)
 		folder_sync(root);
 	int lock = making_lock(st->folder);
 	bool ok = ignore_make(st->folder, err) && db_make(st->path, err) &&
-		db_check(st->path, err) && (st->db = state_connect(st->path, true, err));
+		db_check(st->path, err) &&
+		(st->db = state_connect(st->path, true, &st->format, err));
 	if (lock >= 0)
 		close(lock);
 	return ok;
@@ -115,11 +116,13 @@ static bool open_old(struct state *st, struct err *err)
 	if (lstat(st->path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR))
 		return err_set(err, "%s", "");
 	return folder_check(st->folder, err) && db_check(st->path, err) &&
-		(st->db = state_connect(st->path, false, err));
+		(st->db = state_connect(st->path, false, &st->format, err));
 }
 
 static void state_free(struct state *st)
 {
+	for (int i = 0; i < ASKS; i++)
+		sqlite3_finalize(st->asks[i]);
 	sqlite3_close(st->db);
 	if (st->lock >= 0)
 		close(st->lock);
@@ -150,7 +153,7 @@ bool state_close(struct state *st, struct err *err)
 
 bool state_attach(struct state *st, uv_loop_t *loop, struct err *err)
 {
-	st->writer = state_writer_new(st->path, loop, &st->error, err);
+	st->writer = state_writer_new(st, loop, err);
 	return st->writer;
 }
 
@@ -213,9 +216,9 @@ out:
 	return ok;
 }
 
-bool state_run_lives(const struct state *st, const char *run)
+bool state_lives(const char *folder, const char *run)
 {
-	char *path = mem_printf("%s/runs/%s/lock", st->folder, run);
+	char *path = mem_printf("%s/runs/%s/lock", folder, run);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	bool lives = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
 
@@ -225,29 +228,56 @@ bool state_run_lives(const struct state *st, const char *run)
 	return lives;
 }
 
+bool state_run_lives(const struct state *st, const char *run)
+{
+	return state_lives(st->folder, run);
+}
+
 void state_end_run(struct state *st, int exit_code, int64_t ended_ms)
 {
-	struct state_rows rows;
+	struct state_rows rows = { .db = st->db, .folder = st->folder };
+	struct state_attempt a = { .run = st->run, .exit_code = exit_code, .ended_ms = ended_ms };
 	if (!st->run)
 		return;
-	if (st->writer)
-		state_writer_end(st->writer, st->run, exit_code, ended_ms);
-	else if (state_rows_init(&rows, st->db, &st->error)) {
-		state_rows_end(&rows, st->run, exit_code, ended_ms, &st->error);
-		state_rows_release(&rows);
+	if (st->writer) {
+		state_writer_put(st->writer, &(struct state_op){ .kind = OP_END, .a = &a });
+		return;
 	}
+	state_rows_end(&rows, st->run, exit_code, ended_ms, &st->error);
+	state_rows_release(&rows);
 }
 
 void state_put_intent(
 	struct state *st, const struct state_attempt *a, bool durable, state_cb cb, void *ctx)
 {
-	state_writer_intent(st->writer, a, durable, cb, ctx);
+	state_writer_put(st->writer,
+		&(struct state_op){
+			.kind = OP_INTENT, .durable = durable, .a = a, .cb = cb, .ctx = ctx });
 }
 
-void state_put_result(
-	struct state *st, const struct state_attempt *a, bool durable, state_cb cb, void *ctx)
+void state_put_result(struct state *st, const struct state_attempt *a, bool durable,
+	const struct state_success *success, state_cb cb, void *ctx)
 {
-	state_writer_result(st->writer, a, durable, cb, ctx);
+	state_writer_put(st->writer,
+		&(struct state_op){ .kind = OP_RESULT,
+			.durable = durable,
+			.run = st->run,
+			.a = a,
+			.success = success,
+			.cb = cb,
+			.ctx = ctx });
+}
+
+void state_put_record(struct state *st, const struct state_success *s, state_cb cb, void *ctx)
+{
+	state_writer_put(st->writer,
+		&(struct state_op){ .kind = OP_RECORD, .success = s, .cb = cb, .ctx = ctx });
+}
+
+void state_forget(struct state *st, const char *task, state_cb cb, void *ctx)
+{
+	state_writer_put(st->writer,
+		&(struct state_op){ .kind = OP_FORGET, .task = task, .cb = cb, .ctx = ctx });
 }
 
 void state_hurry(struct state *st)

@@ -62,7 +62,7 @@ static bool give_where(struct state *st, const char *where, const char *text, si
 	state_attempt_cb cb, void *ctx, struct err *err)
 {
 	char *sql = mem_printf("SELECT %s FROM attempt %s%s ORDER BY run DESC, id DESC LIMIT %lld",
-		state_attempt_columns, where ? "WHERE " : "", where ? where : "",
+		state_attempt_columns(st->format), where ? "WHERE " : "", where ? where : "",
 		limit < INT64_MAX ? (long long)limit : -1);
 	sqlite3_stmt *rows = state_db_prepare(st->db, sql, err);
 	sqlite3_stmt *usage = !rows ? NULL

@@ -64,56 +64,82 @@ enum {
 };
 
 #define COLUMNS                                                                                    \
-	"id, task, number, paid, model, session, folder, key, content, started, ended, outcome, exit_code, "     \
-	"signal, detail, answer, out, err, tokens_in, tokens_out, cost_usd, cost_unknown"
+	"id, task, number, paid, model, session, folder, key, content, started, ended, outcome, "  \
+	"exit_code, signal, detail, answer, out, err, tokens_in, tokens_out, cost_usd, "           \
+	"cost_unknown"
 
 #define RUN_OF_1 "(SELECT id FROM run WHERE name = ?1)"
+#define RUN_NAME "(SELECT name FROM run WHERE run.id = attempt.run), "
 
-const char state_attempt_columns[] = "(SELECT name FROM run WHERE run.id = attempt.run), " COLUMNS;
-
-static const char attempt_sql[] =
-	"REPLACE INTO attempt (run, " COLUMNS ") VALUES (" RUN_OF_1
-	", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-	"?19, ?20, ?21, ?22, ?23)";
-static const char usage_clear_sql[] = "DELETE FROM usage WHERE run = " RUN_OF_1 " AND id = ?2";
-static const char usage_sql[] =
-	"REPLACE INTO usage (run, id, model, input, output, cache_write_5m, cache_write_1h, "
-	"cache_read, cost_usd) VALUES (" RUN_OF_1 ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-static const char end_sql[] = "UPDATE run SET exit_code = ?2, ended = ?3 WHERE name = ?1";
-
-bool state_rows_init(struct state_rows *rows, sqlite3 *db, struct err *err)
+const char *state_attempt_columns(int format)
 {
-	*rows = (struct state_rows){ .db = db };
-	if ((rows->begin = state_db_prepare(db, "BEGIN IMMEDIATE", err)) &&
-		(rows->commit = state_db_prepare(db, "COMMIT", err)) &&
-		(rows->attempt = state_db_prepare(db, attempt_sql, err)) &&
-		(rows->usage_clear = state_db_prepare(db, usage_clear_sql, err)) &&
-		(rows->usage = state_db_prepare(db, usage_sql, err)) &&
-		(rows->end = state_db_prepare(db, end_sql, err)))
-		return true;
-	state_rows_release(rows);
-	return false;
+	return format < 2 ? RUN_NAME COLUMNS ", NULL" : RUN_NAME COLUMNS ", files";
+}
+
+static const char *const says[SAYS] = {
+	[SAY_BEGIN] = "BEGIN IMMEDIATE",
+	[SAY_COMMIT] = "COMMIT",
+	[SAY_ATTEMPT] = "REPLACE INTO attempt (run, " COLUMNS ", files) VALUES (" RUN_OF_1
+			", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+			"?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+	[SAY_USAGE_CLEAR] = "DELETE FROM usage WHERE run = " RUN_OF_1 " AND id = ?2",
+	[SAY_USAGE] = "REPLACE INTO usage (run, id, model, input, output, cache_write_5m, "
+		      "cache_write_1h, cache_read, cost_usd) VALUES (" RUN_OF_1
+		      ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[SAY_END] = "UPDATE run SET exit_code = ?2, ended = ?3 WHERE name = ?1",
+	[SAY_END_CLAIMS] = "DELETE FROM claim WHERE run = " RUN_OF_1,
+	[SAY_RECORD] = "INSERT INTO record (run, id, task, format, key, answer, answer_hash, at, "
+		       "files) VALUES (" RUN_OF_1 ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+		       "ON CONFLICT (run, id) DO UPDATE SET task = excluded.task, "
+		       "format = excluded.format, key = excluded.key, answer = excluded.answer, "
+		       "answer_hash = excluded.answer_hash, at = excluded.at, "
+		       "files = excluded.files",
+	[SAY_RECORDS_OF] = "SELECT num, run = " RUN_OF_1 " AND id = ?2, key = zeroblob(16) "
+			   "FROM record WHERE task = ?3 ORDER BY num DESC",
+	[SAY_DROP] = "DELETE FROM record WHERE num = ?1",
+	[SAY_DROP_PARTS] = "DELETE FROM key_parts WHERE (run, id) = "
+			   "(SELECT run, id FROM record WHERE num = ?1)",
+	[SAY_PARTS] = "REPLACE INTO key_parts (run, id, parts) VALUES (" RUN_OF_1 ", ?2, ?3)",
+	[SAY_FILES_OF] = "SELECT num, files FROM record WHERE run = " RUN_OF_1 " AND id = ?2",
+	[SAY_FILES] = "UPDATE record SET files = ?2 WHERE num = ?1",
+	[SAY_FORGET] = "DELETE FROM record WHERE task = ?1",
+	[SAY_FORGET_PARTS] = "DELETE FROM key_parts WHERE (run, id) IN "
+			     "(SELECT run, id FROM record WHERE task = ?1)",
+	[SAY_WRITTEN_OLD] = "DELETE FROM written WHERE path = ?1 AND (hash = ?2 OR seq <= "
+			    "(SELECT max(seq) FROM written WHERE path = ?1) - ?3)",
+	[SAY_WRITTEN] = "INSERT INTO written (path, seq, run, id, hash) SELECT ?3, "
+			"coalesce(max(seq), 0) + 1, " RUN_OF_1 ", ?2, ?4 "
+			"FROM written WHERE path = ?3",
+	[SAY_CLAIM_OF] = "SELECT run.name FROM claim JOIN run ON run.id = claim.run "
+			 "WHERE claim.task = ?1",
+	[SAY_CLAIM] = "REPLACE INTO claim (task, run) VALUES (?2, " RUN_OF_1 ")",
+	[SAY_UNCLAIM] = "DELETE FROM claim WHERE task = ?2 AND run = " RUN_OF_1,
+};
+
+sqlite3_stmt *state_rows_say(struct state_rows *rows, enum state_say say, struct err *err)
+{
+	if (!rows->says[say])
+		rows->says[say] = state_db_prepare(rows->db, says[say], err);
+	return rows->says[say];
 }
 
 void state_rows_release(struct state_rows *rows)
 {
-	sqlite3_finalize(rows->begin);
-	sqlite3_finalize(rows->commit);
-	sqlite3_finalize(rows->attempt);
-	sqlite3_finalize(rows->usage_clear);
-	sqlite3_finalize(rows->usage);
-	sqlite3_finalize(rows->end);
+	for (int i = 0; i < SAYS; i++)
+		sqlite3_finalize(rows->says[i]);
 	*rows = (struct state_rows){ 0 };
 }
 
 bool state_rows_begin(struct state_rows *rows, struct err *err)
 {
-	return state_db_step(rows->db, rows->begin, err);
+	sqlite3_stmt *begin = state_rows_say(rows, SAY_BEGIN, err);
+	return begin && state_db_step(rows->db, begin, err);
 }
 
 bool state_rows_commit(struct state_rows *rows, bool ok, struct err *err)
 {
-	if (ok && state_db_step(rows->db, rows->commit, err))
+	sqlite3_stmt *commit = ok ? state_rows_say(rows, SAY_COMMIT, err) : NULL;
+	if (commit && state_db_step(rows->db, commit, err))
 		return true;
 	state_db_run(rows->db, "ROLLBACK", NULL);
 	return false;
@@ -183,17 +209,21 @@ static void take_field(sqlite3_stmt *stmt, int i, enum type type, void *p)
 
 static bool put_usage(struct state_rows *rows, const struct state_attempt *a, struct err *err)
 {
-	sqlite3_bind_text(rows->usage_clear, 1, a->run, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(rows->usage_clear, 2, (int64_t)a->id);
-	if (!state_db_step(rows->db, rows->usage_clear, err))
+	sqlite3_stmt *clear = state_rows_say(rows, SAY_USAGE_CLEAR, err);
+	sqlite3_stmt *usage = clear ? state_rows_say(rows, SAY_USAGE, err) : NULL;
+	if (!usage)
+		return false;
+	state_bind_text(clear, 1, a->run);
+	sqlite3_bind_int64(clear, 2, (int64_t)a->id);
+	if (!state_db_step(rows->db, clear, err))
 		return false;
 	for (size_t u = 0; u < a->nusage && u < STATE_NUSAGE; u++) {
-		sqlite3_bind_text(rows->usage, 1, a->run, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(rows->usage, 2, (int64_t)a->id);
+		state_bind_text(usage, 1, a->run);
+		sqlite3_bind_int64(usage, 2, (int64_t)a->id);
 		for (int i = 0; i < NUSAGE_FIELDS; i++)
-			bind_field(rows->usage, i + 3, usage_fields[i].type,
+			bind_field(usage, i + 3, usage_fields[i].type,
 				(const char *)&a->usage[u] + usage_fields[i].at);
-		if (!state_db_step(rows->db, rows->usage, err))
+		if (!state_db_step(rows->db, usage, err))
 			return false;
 	}
 	return true;
@@ -201,9 +231,14 @@ static bool put_usage(struct state_rows *rows, const struct state_attempt *a, st
 
 bool state_rows_attempt(struct state_rows *rows, const struct state_attempt *a, struct err *err)
 {
+	sqlite3_stmt *attempt = state_rows_say(rows, SAY_ATTEMPT, err);
+	if (!attempt)
+		return false;
 	for (int i = 0; i < NFIELDS; i++)
-		bind_field(rows->attempt, i + 1, fields[i].type, (const char *)a + fields[i].at);
-	if (!state_db_step(rows->db, rows->attempt, err))
+		bind_field(attempt, i + 1, fields[i].type, (const char *)a + fields[i].at);
+	if (a->files_len)
+		sqlite3_bind_blob64(attempt, NFIELDS + 1, a->files, a->files_len, SQLITE_STATIC);
+	if (!state_db_step(rows->db, attempt, err))
 		return false;
 	return !a->nusage || put_usage(rows, a, err);
 }
@@ -211,10 +246,15 @@ bool state_rows_attempt(struct state_rows *rows, const struct state_attempt *a, 
 bool state_rows_end(
 	struct state_rows *rows, const char *run, int exit_code, int64_t ended_ms, struct err *err)
 {
-	sqlite3_bind_text(rows->end, 1, run, -1, SQLITE_STATIC);
-	sqlite3_bind_int(rows->end, 2, exit_code);
-	sqlite3_bind_int64(rows->end, 3, ended_ms);
-	return state_db_step(rows->db, rows->end, err);
+	sqlite3_stmt *end = state_rows_say(rows, SAY_END, err);
+	sqlite3_stmt *claims = end ? state_rows_say(rows, SAY_END_CLAIMS, err) : NULL;
+	if (!claims)
+		return false;
+	state_bind_text(end, 1, run);
+	sqlite3_bind_int(end, 2, exit_code);
+	sqlite3_bind_int64(end, 3, ended_ms);
+	state_bind_text(claims, 1, run);
+	return state_db_step(rows->db, end, err) && state_db_step(rows->db, claims, err);
 }
 
 void state_attempt_take(struct state_attempt *a, sqlite3_stmt *stmt)
@@ -222,6 +262,8 @@ void state_attempt_take(struct state_attempt *a, sqlite3_stmt *stmt)
 	*a = (struct state_attempt){ 0 };
 	for (int i = 0; i < NFIELDS; i++)
 		take_field(stmt, i, fields[i].type, (char *)a + fields[i].at);
+	a->files = sqlite3_column_blob(stmt, NFIELDS);
+	a->files_len = (size_t)sqlite3_column_bytes(stmt, NFIELDS);
 }
 
 void state_usage_take(struct state_attempt *a, sqlite3_stmt *stmt)
@@ -259,7 +301,7 @@ static char *text_copy(const char **s, char *text)
 
 size_t state_attempt_room(const struct state_attempt *a)
 {
-	size_t room = 0;
+	size_t room = a->files_len;
 	for (int i = 0; i < NFIELDS; i++)
 		if (fields[i].type == TEXT)
 			room += text_room(*(const char *const *)((const char *)a + fields[i].at));
@@ -276,4 +318,6 @@ void state_attempt_copy(struct state_attempt *to, const struct state_attempt *a,
 			text = text_copy((const char **)((char *)to + fields[i].at), text);
 	for (size_t u = 0; u < a->nusage; u++)
 		text = text_copy(&to->usage[u].model, text);
+	if (a->files_len)
+		to->files = memcpy(text, a->files, a->files_len);
 }

@@ -1,6 +1,10 @@
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
 #include "plan/state_private.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #ifdef __linux__
 #include <sys/vfs.h>
@@ -10,7 +14,7 @@
 #endif
 
 enum {
-	FORMAT = 1,
+	FORMAT = 2,
 	MAGIC = 0x636c6d6b, /* "clmk" */
 	BUSY_MS = 10000,
 };
@@ -64,6 +68,37 @@ static const char schema[] = "CREATE TABLE run ("
 			     " cache_read INTEGER,"
 			     " cost_usd REAL,"
 			     " PRIMARY KEY (run, id, model)) WITHOUT ROWID;";
+
+/* What each format has more than the one before: a new store is an old one that was brought up. */
+static const char schema_2[] = "ALTER TABLE attempt ADD COLUMN files BLOB;"
+			       "CREATE TABLE record ("
+			       " num INTEGER PRIMARY KEY,"
+			       " run INTEGER NOT NULL,"
+			       " id INTEGER NOT NULL,"
+			       " task TEXT NOT NULL,"
+			       " format INTEGER NOT NULL,"
+			       " key BLOB NOT NULL,"
+			       " answer TEXT,"
+			       " answer_hash BLOB,"
+			       " at INTEGER,"
+			       " files BLOB,"
+			       " UNIQUE (run, id));"
+			       "CREATE INDEX record_task ON record (task);"
+			       "CREATE TABLE key_parts ("
+			       " run INTEGER NOT NULL,"
+			       " id INTEGER NOT NULL,"
+			       " parts BLOB,"
+			       " PRIMARY KEY (run, id)) WITHOUT ROWID;"
+			       "CREATE TABLE written ("
+			       " path TEXT NOT NULL,"
+			       " seq INTEGER NOT NULL,"
+			       " run INTEGER NOT NULL,"
+			       " id INTEGER NOT NULL,"
+			       " hash BLOB NOT NULL,"
+			       " PRIMARY KEY (path, seq)) WITHOUT ROWID;"
+			       "CREATE TABLE claim ("
+			       " task TEXT PRIMARY KEY,"
+			       " run INTEGER NOT NULL) WITHOUT ROWID;";
 
 static const struct {
 	int code;
@@ -121,6 +156,25 @@ bool state_db_step(sqlite3 *db, sqlite3_stmt *stmt, struct err *err)
 	return ok;
 }
 
+void state_bind_text(sqlite3_stmt *stmt, int i, const char *text)
+{
+	sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
+}
+
+void state_bind_hash(sqlite3_stmt *stmt, int i, const struct hash *hash)
+{
+	sqlite3_bind_blob(stmt, i, hash->b, sizeof(hash->b), SQLITE_STATIC);
+}
+
+struct hash state_column_hash(sqlite3_stmt *stmt, int i)
+{
+	struct hash hash = { 0 };
+	const void *bytes = sqlite3_column_blob(stmt, i);
+	if (bytes && sqlite3_column_bytes(stmt, i) == sizeof(hash.b))
+		memcpy(hash.b, bytes, sizeof(hash.b));
+	return hash;
+}
+
 /* The number that a pragma gives. */
 static bool pragma_get(sqlite3 *db, const char *sql, int64_t *value, struct err *err)
 {
@@ -133,7 +187,7 @@ static bool pragma_get(sqlite3 *db, const char *sql, int64_t *value, struct err 
 }
 
 /* WAL needs memory that is shared by all who have the file open: not so across machines. */
-static bool is_remote(const char *path)
+bool state_is_remote(const char *path)
 {
 	struct statfs fs;
 	if (statfs(path, &fs) != 0)
@@ -167,7 +221,8 @@ static bool is_remote(const char *path)
 static bool journal_set(sqlite3 *db, const char *path, struct err *err)
 {
 	return state_db_run(db,
-		is_remote(path) ? "PRAGMA journal_mode=TRUNCATE" : "PRAGMA journal_mode=WAL", err);
+		state_is_remote(path) ? "PRAGMA journal_mode=TRUNCATE" : "PRAGMA journal_mode=WAL",
+		err);
 }
 
 /* The file may have come with a clone of somebody else's project. */
@@ -187,61 +242,97 @@ static bool settings_set(sqlite3 *db, struct err *err)
 		err);
 }
 
-/* found: it has tables of a format that we know. */
-static bool format_check(sqlite3 *db, const char *path, bool *found, struct err *err)
+/* *format: that of its tables; 0: it has none. */
+static bool format_check(sqlite3 *db, const char *path, int *format, struct err *err)
 {
-	int64_t magic = 0, format = 0, tables = 0;
+	int64_t magic = 0, version = 0, tables = 0;
 	if (!pragma_get(db, "PRAGMA application_id", &magic, err) ||
-		!pragma_get(db, "PRAGMA user_version", &format, err) ||
+		!pragma_get(db, "PRAGMA user_version", &version, err) ||
 		!pragma_get(db, "SELECT count(*) FROM sqlite_master", &tables, err))
 		return false;
-	*found = magic == MAGIC;
-	if (magic != MAGIC && (magic || format || tables))
+	if (magic != MAGIC && (magic || version || tables))
 		return err_set(err, "'%s' is not claudemake's: move it away", path);
-	if (format > FORMAT)
+	if (version > FORMAT)
 		return err_set(err,
 			"'%s' was written by a newer claudemake: use that one, or move the folder "
 			"away and begin anew",
 			path);
+	if (magic == MAGIC && version < 1)
+		return err_set(err, "'%s' is damaged: move it away and run again", path);
+	*format = (int)version;
 	return true;
 }
 
-/* Somebody else may make them at the same time, hence the second look. */
+/* Somebody else may do it at the same time, hence the second look. */
 static bool tables_make(sqlite3 *db, const char *path, struct err *err)
 {
+	static const char *const steps[FORMAT] = { schema, schema_2 };
 	char stamp[96];
-	bool found = false;
+	int format = 0;
 	sqlite3_snprintf(sizeof(stamp), stamp, "PRAGMA application_id=%d; PRAGMA user_version=%d",
 		MAGIC, FORMAT);
 	if (!state_db_run(db, "BEGIN IMMEDIATE", err))
 		return false;
-	bool ok = format_check(db, path, &found, err) &&
-		(found || (state_db_run(db, schema, err) && state_db_run(db, stamp, err)));
-	if (ok && state_db_run(db, "COMMIT", err))
+	bool ok = format_check(db, path, &format, err);
+	for (int i = format; ok && i < FORMAT; i++)
+		ok = state_db_run(db, steps[i], err);
+	if (ok && state_db_run(db, stamp, err) && state_db_run(db, "COMMIT", err))
 		return true;
 	state_db_run(db, "ROLLBACK", NULL);
 	return false;
 }
 
-static bool prepare(sqlite3 *db, const char *path, bool write, struct err *err)
+static bool prepare(sqlite3 *db, const char *path, bool write, int *format, struct err *err)
 {
-	bool found = false;
 	if (!settings_set(db, err) || !state_db_run(db, "BEGIN", err) ||
-		!format_check(db, path, &found, err) || !state_db_run(db, "COMMIT", err))
+		!format_check(db, path, format, err) || !state_db_run(db, "COMMIT", err))
 		return false;
 	if (!write)
-		return found || err_set(err, "%s", "");
-	return journal_set(db, path, err) && (found || tables_make(db, path, err));
+		return *format || err_set(err, "%s", "");
+	if (!journal_set(db, path, err) || (*format < FORMAT && !tables_make(db, path, err)))
+		return false;
+	*format = FORMAT;
+	return true;
 }
 
-sqlite3 *state_connect(const char *path, bool write, struct err *err)
+/* No run is at work, and none was killed: then there is no log beside it. */
+static bool is_at_rest(const char *path)
+{
+	char *log = mem_printf("%s-wal", path), *journal = mem_printf("%s-journal", path);
+	bool yes = !file_exists(log) && !file_exists(journal);
+	free(log);
+	free(journal);
+	return yes;
+}
+
+/* One who only reads would leave files of locks and logs behind: at rest there is need of neither. */
+static int open_to_read(const char *path, sqlite3 **db)
+{
+	static const char special[] = "%?#";
+	struct str uri = STR_INIT;
+
+	str_add(&uri, "file:");
+	for (; *path; path++)
+		if (strchr(special, *path))
+			str_addf(&uri, "%%%02X", (unsigned)(unsigned char)*path);
+		else
+			str_addc(&uri, *path);
+	str_add(&uri, "?immutable=1");
+	int code = sqlite3_open_v2(uri.s, db,
+		SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	str_release(&uri);
+	return code;
+}
+
+sqlite3 *state_connect(const char *path, bool write, int *format, struct err *err)
 {
 	sqlite3 *db = NULL;
 	int flags = SQLITE_OPEN_NOMUTEX | (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-	int code = sqlite3_open_v2(path, &db, flags, NULL);
+	int code = !write && is_at_rest(path) ? open_to_read(path, &db)
+					      : sqlite3_open_v2(path, &db, flags, NULL);
 	bool ok = code == SQLITE_OK ||
 		err_set(err, "cannot open '%s': %s", path, sqlite3_errstr(code));
-	if (ok && prepare(db, path, write, err))
+	if (ok && prepare(db, path, write, format, err))
 		return db;
 	sqlite3_close(db);
 	return NULL;

@@ -9,6 +9,8 @@ enum {
 	GATHER_MAX = 256, /* operations that don't wait for the end of the turn */
 	HOLD_MS = 50,
 	RESULT_HOLD_MS = 20, /* results of commands, while nobody waits for them */
+	GATHER_BYTES = 1 << 20,
+	QUEUE_BYTES = 16 << 20, /* where the disk is slower than we are, we wait for it */
 };
 
 struct call {
@@ -21,22 +23,15 @@ struct calls {
 	size_t n, cap;
 };
 
-struct op {
-	struct op *next;
-	bool end, durable, ok;
-	struct call call;
-	struct state_attempt a; /* end of a run: run, exit_code, ended_ms */
-	char text[];
-};
-
 struct ops {
-	struct op *first, **last;
-	size_t n;
+	struct state_op *first, **last;
+	size_t n, bytes;
 };
 
 /*
- * An operation is gathered, waits for the thread, is done. The intent of a command, which nobody
- * waits for, is held for a moment first: most are over before, and then one row is written.
+ * An operation is gathered, waits for the thread, is done. The intent of a command that leaves no
+ * files, which nobody waits for, is held for a moment first: most are over before, and then one
+ * row is written.
  */
 struct state_writer {
 	uv_idle_t turn; /* active when there is something for its end */
@@ -51,7 +46,7 @@ struct state_writer {
 
 	uv_thread_t thread;
 	uv_mutex_t mutex;
-	uv_cond_t cond;
+	uv_cond_t cond, room;
 	struct ops waiting, done; /* these four under the mutex */
 	struct err trouble;
 	bool stop;
@@ -65,12 +60,13 @@ static void ops_init(struct ops *list)
 	*list = (struct ops){ .last = &list->first };
 }
 
-static void ops_push(struct ops *list, struct op *op)
+static void ops_push(struct ops *list, struct state_op *op)
 {
 	op->next = NULL;
 	*list->last = op;
 	list->last = &op->next;
 	list->n++;
+	list->bytes += op->size;
 }
 
 /* All of from goes to the end of list. */
@@ -81,31 +77,20 @@ static void ops_move(struct ops *list, struct ops *from)
 	*list->last = from->first;
 	list->last = from->last;
 	list->n += from->n;
+	list->bytes += from->bytes;
 	ops_init(from);
 }
 
-static struct op *ops_pop(struct ops *list)
+static struct state_op *ops_pop(struct ops *list)
 {
-	struct op *op = list->first;
+	struct state_op *op = list->first;
 	if (op && !(list->first = op->next))
 		list->last = &list->first;
-	if (op)
+	if (op) {
 		list->n--;
+		list->bytes -= op->size;
+	}
 	return op;
-}
-
-static struct op *op_new(const struct state_attempt *a)
-{
-	struct op *op = mem_alloc(sizeof(*op) + state_attempt_room(a));
-	state_attempt_copy(&op->a, a, op->text);
-	return op;
-}
-
-static bool op_write(struct state_rows *rows, const struct op *op, struct err *err)
-{
-	if (op->end)
-		return state_rows_end(rows, op->a.run, op->a.exit_code, op->a.ended_ms, err);
-	return state_rows_attempt(rows, &op->a, err);
 }
 
 /* SQLite takes this only outside of a transaction. */
@@ -121,13 +106,13 @@ static bool sync_set(struct state_writer *w, bool full, struct err *err)
 static bool write_all(struct state_writer *w, const struct ops *list, struct err *err)
 {
 	bool durable = false;
-	for (const struct op *op = list->first; op; op = op->next)
+	for (const struct state_op *op = list->first; op; op = op->next)
 		durable |= op->durable;
 	if (!sync_set(w, durable, err) || !state_rows_begin(&w->rows, err))
 		return false;
 	bool ok = true;
-	for (const struct op *op = list->first; op && ok; op = op->next)
-		ok = op_write(&w->rows, op, err);
+	for (struct state_op *op = list->first; op && ok; op = op->next)
+		ok = state_op_write(&w->rows, op, err);
 	return state_rows_commit(&w->rows, ok, err);
 }
 
@@ -138,6 +123,7 @@ static bool take_waiting(struct state_writer *w, struct ops *list)
 	while (!w->waiting.first && !w->stop)
 		uv_cond_wait(&w->cond, &w->mutex);
 	ops_move(list, &w->waiting);
+	uv_cond_signal(&w->room);
 	uv_mutex_unlock(&w->mutex);
 	return list->first;
 }
@@ -151,8 +137,10 @@ static void thread_main(void *ctx)
 	ops_init(&list);
 	while (take_waiting(w, &list)) {
 		bool ok = write_all(w, &list, &err);
-		for (struct op *op = list.first; op; op = op->next)
+		for (struct state_op *op = list.first; op; op = op->next) {
 			op->ok = ok;
+			state_op_done(op);
+		}
 		uv_mutex_lock(&w->mutex);
 		if (!ok)
 			w->trouble = err;
@@ -168,8 +156,10 @@ static void hand_over(struct state_writer *w)
 		return;
 	uv_mutex_lock(&w->mutex);
 	ops_move(&w->waiting, &w->gathered);
-	uv_mutex_unlock(&w->mutex);
 	uv_cond_signal(&w->cond);
+	while (w->waiting.bytes > QUEUE_BYTES)
+		uv_cond_wait(&w->room, &w->mutex);
+	uv_mutex_unlock(&w->mutex);
 }
 
 static void turn_ends(uv_idle_t *turn)
@@ -186,10 +176,15 @@ static void turn_ends(uv_idle_t *turn)
 	hand_over(w);
 }
 
-static void gather(struct state_writer *w, struct op *op)
+static bool is_enough(const struct ops *list)
+{
+	return list->n >= GATHER_MAX || list->bytes >= GATHER_BYTES;
+}
+
+static void gather(struct state_writer *w, struct state_op *op)
 {
 	ops_push(&w->gathered, op);
-	if (w->gathered.n >= GATHER_MAX)
+	if (is_enough(&w->gathered))
 		hand_over(w);
 	else
 		uv_idle_start(&w->turn, turn_ends);
@@ -217,20 +212,22 @@ static void hold_ends(uv_timer_t *hold)
 }
 
 /* The loop stays until everybody was called back. */
-static void expect(struct state_writer *w, struct op *op, state_cb cb, void *ctx)
+static void expect(struct state_writer *w, const struct state_op *op)
 {
-	op->call = (struct call){ cb, ctx };
-	if (cb && w->expected++ == 0)
+	if ((op->cb || op->claim_cb) && w->expected++ == 0)
 		uv_ref((uv_handle_t *)&w->wake);
 }
 
-static void call_back(struct state_writer *w, const struct op *op)
+static void call_back(struct state_writer *w, const struct state_op *op)
 {
-	if (!op->call.cb)
+	if (!op->cb && !op->claim_cb)
 		return;
 	if (--w->expected == 0)
 		uv_unref((uv_handle_t *)&w->wake);
-	op->call.cb(op->call.ctx, op->ok);
+	if (op->cb)
+		op->cb(op->ctx, op->ok);
+	else
+		op->claim_cb(op->ctx, op->ok, op->ok ? op->holder : NULL, op->ok ? op->dead : NULL);
 }
 
 static void take_done(struct state_writer *w, struct ops *list)
@@ -246,25 +243,28 @@ static void woken(uv_async_t *wake)
 {
 	struct state_writer *w = wake->data;
 	struct ops list;
-	struct op *op;
+	struct state_op *op;
 
 	ops_init(&list);
 	take_done(w, &list);
 	while ((op = ops_pop(&list))) {
 		w->failed |= !op->ok;
 		call_back(w, op);
-		free(op);
+		state_op_free(op);
 	}
 }
 
-static void hold(struct state_writer *w, struct op *op, state_cb cb, void *ctx)
+static void hold(struct state_writer *w, struct state_op *op)
 {
+	struct call call = { op->cb, op->ctx };
+
+	op->cb = NULL;
 	ops_push(&w->held, op);
 	if (!uv_is_active((uv_handle_t *)&w->hold))
 		uv_timer_start(&w->hold, hold_ends, HOLD_MS, 0);
-	if (!cb)
+	if (!call.cb)
 		return;
-	vec_push(&w->soon, (struct call){ cb, ctx });
+	vec_push(&w->soon, call);
 	uv_idle_start(&w->turn, turn_ends);
 }
 
@@ -272,54 +272,57 @@ static void hold(struct state_writer *w, struct op *op, state_cb cb, void *ctx)
 static void drop_held(struct state_writer *w, const struct state_attempt *a)
 {
 	struct ops list;
-	struct op *op;
+	struct state_op *op;
 
 	ops_init(&list);
 	ops_move(&list, &w->held);
 	while ((op = ops_pop(&list)))
-		if (op->a.id == a->id && str_eq(op->a.run, a->run))
-			free(op);
+		if (op->a->id == a->id && str_eq(op->a->run, a->run))
+			state_op_free(op);
 		else
 			ops_push(&w->held, op);
 }
 
-void state_writer_intent(
-	struct state_writer *w, const struct state_attempt *a, bool durable, state_cb cb, void *ctx)
+static void hold_result(struct state_writer *w, struct state_op *op)
 {
-	struct op *op = op_new(a);
-	op->durable = durable;
-	if (!durable && !a->paid) {
-		hold(w, op, cb, ctx);
-		return;
-	}
-	expect(w, op, cb, ctx);
-	gather(w, op);
-}
-
-void state_writer_result(
-	struct state_writer *w, const struct state_attempt *a, bool durable, state_cb cb, void *ctx)
-{
-	struct op *op = op_new(a);
-	op->durable = durable;
-	expect(w, op, cb, ctx);
-	drop_held(w, a);
-	if (durable) {
-		gather(w, op);
-		return;
-	}
 	ops_push(&w->results, op);
-	if (w->results.n >= GATHER_MAX)
+	if (is_enough(&w->results))
 		state_writer_hurry(w);
 	else if (!uv_is_active((uv_handle_t *)&w->result_hold))
 		uv_timer_start(&w->result_hold, result_hold_ends, RESULT_HOLD_MS, 0);
 }
 
-void state_writer_end(struct state_writer *w, const char *run, int exit_code, int64_t ended_ms)
+/* What is held is older than what is not, but for the intents of commands. */
+static void put_after_results(struct state_writer *w, struct state_op *op)
 {
-	struct state_attempt a = { .run = run, .exit_code = exit_code, .ended_ms = ended_ms };
-	struct op *op = op_new(&a);
-	op->end = true;
+	if (op->kind != OP_INTENT) {
+		uv_timer_stop(&w->result_hold);
+		ops_move(&w->gathered, &w->results);
+	}
 	gather(w, op);
+}
+
+/* Of a killed command its files must be known as it found them, or they would pass for a person's. */
+static bool can_be_held(const struct state_op *op)
+{
+	return op->kind == OP_INTENT && !op->durable && !op->a->paid && !op->a->files_len;
+}
+
+void state_writer_put(struct state_writer *w, const struct state_op *template)
+{
+	struct state_op *op = state_op_new(template);
+
+	if (can_be_held(op)) {
+		hold(w, op);
+		return;
+	}
+	expect(w, op);
+	if (op->kind == OP_RESULT)
+		drop_held(w, op->a);
+	if (op->kind == OP_RESULT && !op->durable)
+		hold_result(w, op);
+	else
+		put_after_results(w, op);
 }
 
 static void handle_closed(uv_handle_t *handle)
@@ -364,20 +367,22 @@ static void locks_release(struct state_writer *w)
 {
 	uv_mutex_destroy(&w->mutex);
 	uv_cond_destroy(&w->cond);
+	uv_cond_destroy(&w->room);
 }
 
-struct state_writer *state_writer_new(
-	const char *path, uv_loop_t *loop, struct err *error, struct err *err)
+struct state_writer *state_writer_new(struct state *st, uv_loop_t *loop, struct err *err)
 {
 	struct state_writer *w = mem_alloc(sizeof(*w));
-	sqlite3 *db = state_connect(path, true, err);
-	if (!db || !state_rows_init(&w->rows, db, err))
+	int format;
+	sqlite3 *db = state_connect(st->path, true, &format, err);
+	if (!db || !state_db_run(db, "PRAGMA cache_size=-16384", err))
 		goto fail;
 	if (uv_async_init(loop, &w->wake, woken) != 0) {
 		err_set(err, "cannot wake the loop: too many open files, raise 'ulimit -n'");
 		goto fail;
 	}
-	w->error = error;
+	w->rows = (struct state_rows){ .db = db, .folder = st->folder };
+	w->error = &st->error;
 	ops_init(&w->gathered);
 	ops_init(&w->held);
 	ops_init(&w->results);
@@ -385,6 +390,7 @@ struct state_writer *state_writer_new(
 	ops_init(&w->done);
 	uv_mutex_init(&w->mutex);
 	uv_cond_init(&w->cond);
+	uv_cond_init(&w->room);
 	handles_init(w, loop);
 	if (thread_start(w, err))
 		return w;
@@ -394,7 +400,6 @@ struct state_writer *state_writer_new(
 	sqlite3_close(db);
 	return NULL;
 fail:
-	state_rows_release(&w->rows);
 	sqlite3_close(db);
 	free(w);
 	return NULL;
@@ -415,12 +420,12 @@ static void thread_end(struct state_writer *w)
 bool state_writer_free(struct state_writer *w, struct err *err)
 {
 	sqlite3 *db = w->rows.db;
-	struct op *op;
+	struct state_op *op;
 
 	thread_end(w);
 	while ((op = ops_pop(&w->done))) {
 		w->failed |= !op->ok;
-		free(op);
+		state_op_free(op);
 	}
 	bool ok = !w->failed || err_set(err, "%s", w->trouble.text);
 	state_rows_release(&w->rows);

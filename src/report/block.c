@@ -142,7 +142,7 @@ static void add_doing_text(struct str *out, const struct block *b, const struct 
 		str_add(out, ": usage limit");
 		return;
 	}
-	if (t->state == TASK_DELAYED) {
+	if (t->state == TASK_DELAYED && !t->elsewhere) {
 		str_add(out, "waits ");
 		text_add_seconds(out, t->until_ms - b->now_ms + 999);
 		str_addf(out, ": %s, then attempt %u", outcome_class(t->outcome)->name,

@@ -1,48 +1,167 @@
 #include "report/dry.h"
 
+#include "report/text.h"
+
 #include <stdlib.h>
 
 struct dry_report {
 	FILE *out;
-	size_t n;
+	enum dry_kind kind;
+	dry_explain_cb explain;
+	void *ctx;
+	size_t run, may, modified, failed, left_out;
+	struct str line;
 	struct status status;
 };
 
+static const struct look plain = { .utf8 = true };
+
+/* Names and reasons are others' text. */
+static void add_reasons(struct dry_report *d, const struct decision *decision)
+{
+	struct str reasons = STR_INIT;
+
+	decision_add(&reasons, decision);
+	text_add_harmless(&d->line, reasons.s, reasons.len, &plain);
+	str_release(&reasons);
+}
+
+static void count(struct dry_report *d, const struct attempt *a)
+{
+	enum verdict verdict = a->decision ? a->decision->verdict : VERDICT_RUN;
+
+	d->run += verdict == VERDICT_RUN;
+	d->may += verdict == VERDICT_MAY;
+	d->modified += verdict == VERDICT_MODIFIED;
+}
+
+static const char *verb_of(const struct attempt *a)
+{
+	static const char *const verbs[] = { [VERDICT_RUN] = "run",
+		[VERDICT_FRESH] = "fresh",
+		[VERDICT_MODIFIED] = "modified",
+		[VERDICT_MAY] = "may run" };
+	return a->decision ? verbs[a->decision->verdict] : "run";
+}
+
+static void print_line(struct dry_report *d, const struct attempt *a)
+{
+	if (!a->fresh)
+		str_addf(&d->line, "%zu. ", d->run + d->may + d->modified);
+	str_addf(&d->line, "%s ", verb_of(a));
+	text_add_name(&d->line, attempt_task(a)->name, &plain);
+	if (a->model && !a->fresh) {
+		str_add(&d->line, " (");
+		text_add_name(&d->line, a->model, &plain);
+		str_addc(&d->line, ')');
+	}
+	if (a->decision && a->decision->n) {
+		str_add(&d->line, ": ");
+		add_reasons(d, a->decision);
+	}
+}
+
+static void flush_line(struct dry_report *d)
+{
+	fprintf(d->out, "%s\n", d->line.s);
+	str_reset(&d->line);
+}
+
+static void decided(
+	void *self, const struct run_view *run, uint32_t task, const struct attempt *a)
+{
+	struct dry_report *d = self;
+
+	(void)run, (void)task;
+	if (!a->fresh)
+		count(d, a);
+	if (d->kind == DRY_PLAN) {
+		print_line(d, a);
+		flush_line(d);
+	} else if (d->kind == DRY_WHY && attempt_task(a)->target) {
+		d->explain(d->ctx, a, d->out);
+	}
+}
+
+static void say_left_out(struct dry_report *d, const struct task_view *v)
+{
+	str_add(&d->line, "not started ");
+	text_add_name(&d->line, v->name, &plain);
+	str_add(&d->line, ": what it needs fails");
+	flush_line(d);
+}
+
+/* What never came to be decided: `when` said no, or a command of its texts failed. */
 static void task_changed(void *self, const struct run_view *run, uint32_t task)
 {
 	struct dry_report *d = self;
 	const struct task_view *v = &run->tasks[task];
 
-	if (v->state != TASK_RUNNING)
+	if (d->kind == DRY_QUESTION || v->group || v->state != TASK_DONE ||
+		outcome_class(v->outcome)->success)
 		return;
-	d->n++;
-	fprintf(d->out, "%zu. run %s", d->n, v->name);
-	if (v->model)
-		fprintf(d->out, " (%s)", v->model);
-	fputc('\n', d->out);
+	if (v->outcome == OUTCOME_DEP_FAILED) {
+		d->left_out++;
+		say_left_out(d, v);
+		return;
+	}
+	d->failed += v->outcome != OUTCOME_SKIPPED;
+	str_addf(&d->line, "%s ", outcome_class(v->outcome)->name);
+	text_add_name(&d->line, v->name, &plain);
+	if (v->detail) {
+		str_add(&d->line, ": ");
+		text_add_name(&d->line, v->detail, &plain);
+	}
+	flush_line(d);
+}
+
+static void add_sum(struct dry_report *d, size_t n, const char *what)
+{
+	if (!n)
+		return;
+	str_add(&d->line, d->line.len ? ", " : "");
+	text_add_count(&d->line, n, "task");
+	str_addf(&d->line, " %s", what);
 }
 
 static void run_ended(void *self, const struct run_view *run)
 {
 	struct dry_report *d = self;
-	if (d->n)
-		fprintf(d->out, "%zu task%s would run, at most %u at once; nothing was run\n", d->n,
-			d->n == 1 ? "" : "s", run->jobs);
+
+	if (d->kind != DRY_PLAN)
+		return;
+	add_sum(d, d->run, "would run");
+	add_sum(d, d->may, "may run");
+	add_sum(d, d->modified + d->failed, "would fail");
+	add_sum(d, d->left_out, "would not start");
+	if (d->line.len)
+		str_addf(&d->line, ", at most %u at once; nothing was run", run->jobs);
+	else if (run->fresh)
+		str_add(&d->line, "nothing to do: everything is up to date");
 	else
-		fputs("nothing to do\n", d->out);
+		str_add(&d->line, "nothing to do");
+	flush_line(d);
 }
 
-struct dry_report *dry_report_new(FILE *out)
+struct dry_report *dry_report_new(
+	enum dry_kind kind, dry_explain_cb explain, void *ctx, FILE *out)
 {
 	struct dry_report *d = mem_alloc(sizeof(*d));
-	d->out = out;
-	d->status =
-		(struct status){ .self = d, .task_changed = task_changed, .run_ended = run_ended };
+	*d = (struct dry_report){
+		.out = out, .kind = kind, .explain = explain, .ctx = ctx, .line = STR_INIT
+	};
+	d->status = (struct status){ .self = d,
+		.decided = decided,
+		.task_changed = task_changed,
+		.run_ended = run_ended };
 	return d;
 }
 
 void dry_report_free(struct dry_report *d)
 {
+	if (!d)
+		return;
+	str_release(&d->line);
 	free(d);
 }
 

@@ -48,6 +48,13 @@ static void say_started(struct plain *p, const struct task_view *t)
 	end_line(p);
 }
 
+static void say_elsewhere(struct plain *p, const struct task_view *t)
+{
+	begin_line(p, t);
+	str_add(&p->sink.text, t->doing);
+	end_line(p);
+}
+
 /* "failed: exit code 7" */
 static void add_why(struct plain *p, const struct task_view *t)
 {
@@ -67,7 +74,11 @@ static void say_ended(struct plain *p, const struct task_view *t)
 	int64_t took = t->ended_ms - t->started_ms;
 
 	begin_line(p, t);
-	if (outcome_class(t->outcome)->success)
+	if (t->fresh)
+		str_add(out, "up to date");
+	else if (t->touched)
+		str_add(out, "marked as up to date");
+	else if (outcome_class(t->outcome)->success)
 		str_add(out, outcome_class(t->outcome)->name);
 	else
 		add_why(p, t);
@@ -75,12 +86,12 @@ static void say_ended(struct plain *p, const struct task_view *t)
 		str_add(out, " (allowed)");
 	if (t->taken)
 		str_add(out, ", done in the run that was interrupted");
-	bool worked = t->attempts && !t->taken && t->outcome != OUTCOME_SKIPPED;
+	bool worked = t->attempts && !t->taken && !t->touched && t->outcome != OUTCOME_SKIPPED;
 	if (worked && took >= TOOK_WORTH_SAYING_MS) {
 		str_add(out, ", ");
 		duration_add(out, took);
 	}
-	if (worked && t->model) {
+	if (worked && summary_asked_claude(t)) {
 		str_add(out, ", ");
 		text_add_cost(out, t->cost_usd, t->cost_unknown);
 	}
@@ -95,6 +106,8 @@ static bool is_worth_an_end(const struct plain *p, const struct task_view *t)
 
 	if (p->options.silent)
 		return count == COUNT_FAILED;
+	if (count == COUNT_FRESH)
+		return p->options.verbose;
 	return count != COUNT_NOT_STARTED || p->options.verbose;
 }
 
@@ -107,10 +120,23 @@ static void on_task_changed(void *self, const struct run_view *run, uint32_t tas
 	active_update(&p->active, run, task);
 	if (t->group || p->options.quiet)
 		return;
-	if (t->state == TASK_RUNNING && !p->options.silent && (t->model || p->options.verbose))
-		say_started(p, t);
+	if (t->elsewhere && !p->options.silent)
+		say_elsewhere(p, t);
 	else if (t->state == TASK_DONE && is_worth_an_end(p, t))
 		say_ended(p, t);
+}
+
+/* Only then it is known that it does start. */
+static void on_decided(
+	void *self, const struct run_view *run, uint32_t task, const struct attempt *a)
+{
+	struct plain *p = self;
+	const struct task_view *t = &run->tasks[task];
+
+	if (a->fresh || a->result.outcome || p->options.quiet || p->options.silent)
+		return;
+	if (t->state == TASK_RUNNING && (t->model || p->options.verbose))
+		say_started(p, t);
 }
 
 /* The account is at its limit: all that asks Claude waits with this one. */
@@ -200,6 +226,8 @@ static void add_active(struct plain *p, const char *what, enum task_state state,
 			continue;
 		str_add(out, n == 1 ? what : ", ");
 		text_add_name(out, t->name, &p->look);
+		if (t->elsewhere)
+			continue;
 		str_add(out, " (");
 		text_add_seconds(
 			out, state == TASK_RUNNING ? now - t->started_ms : t->until_ms - now);
@@ -259,6 +287,7 @@ struct status plain_status(struct plain *p)
 	return (struct status){
 		.self = p,
 		.task_changed = on_task_changed,
+		.decided = on_decided,
 		.attempt_failed = on_attempt_failed,
 		.progress = on_progress,
 		.note = on_note,

@@ -24,6 +24,8 @@ static bool takes_part(const struct task_view *t)
 
 enum count summary_count(const struct task_view *t)
 {
+	if (t->fresh)
+		return COUNT_FRESH;
 	if (t->attempts == 0 && (t->state != TASK_DONE || t->outcome == OUTCOME_INTERRUPTED))
 		return COUNT_NOT_STARTED;
 	if (t->state != TASK_DONE || t->outcome == OUTCOME_INTERRUPTED)
@@ -35,6 +37,11 @@ enum count summary_count(const struct task_view *t)
 	if (t->forgiven)
 		return COUNT_FORGIVEN;
 	return outcome_class(t->outcome)->success ? COUNT_OK : COUNT_FAILED;
+}
+
+bool summary_asked_claude(const struct task_view *t)
+{
+	return t->model && (t->tokens_in || t->tokens_out || t->cost_usd > 0 || t->cost_unknown);
 }
 
 static struct tally tally(const struct run_view *run)
@@ -119,13 +126,12 @@ static void add_advice(
 {
 	static const char word[] = "TASK";
 	struct str line = STR_INIT;
-	const char *at = strstr(advice, word);
 
-	str_addn(&line, advice, at ? (size_t)(at - advice) : strlen(advice));
-	if (at) {
+	for (const char *at; (at = strstr(advice, word)); advice = at + sizeof(word) - 1) {
+		str_addn(&line, advice, (size_t)(at - advice));
 		str_add_shell_quoted(&line, name, strlen(name));
-		str_add(&line, at + sizeof(word) - 1);
 	}
+	str_add(&line, advice);
 	add_line(out, line.s, look);
 	str_release(&line);
 }
@@ -187,6 +193,12 @@ static void add_failures(struct str *out, const struct run_view *run, const stru
 	vec_release(&list);
 }
 
+static bool is_done(const struct task_view *t)
+{
+	enum count count = summary_count(t);
+	return count == COUNT_OK || count == COUNT_FRESH;
+}
+
 /* Warnings beside a success; those of a failure stand with it. */
 static void add_notes(struct str *out, const struct run_view *run, const struct look *look)
 {
@@ -194,7 +206,7 @@ static void add_notes(struct str *out, const struct run_view *run, const struct 
 
 	for (size_t i = 0; i < run->n; i++) {
 		const struct task_view *t = &run->tasks[i];
-		if (!t->note || !takes_part(t) || summary_count(t) != COUNT_OK || n++ >= NOTES_MAX)
+		if (!t->note || !takes_part(t) || !is_done(t) || n++ >= NOTES_MAX)
 			continue;
 		str_add(out, "note: ");
 		text_add_name(out, t->name, look);
@@ -231,30 +243,59 @@ static void add_cause(struct str *out, const struct run_view *run)
 	str_addf(out, "stopped by signal %d: ", run->stop_signal);
 }
 
-static void add_counts(struct str *out, const struct tally *sum, bool success)
+/* All but those that ran to a good end. */
+static void add_others(struct str *out, const struct tally *sum, size_t start)
 {
 	static const char *const words[COUNT_N] = {
-		[COUNT_OK] = "ok",
+		[COUNT_FRESH] = "up to date",
 		[COUNT_FAILED] = "failed",
 		[COUNT_INTERRUPTED] = "interrupted",
 		[COUNT_FORGIVEN] = "failed as allowed",
 		[COUNT_SKIPPED] = "skipped",
 		[COUNT_NOT_STARTED] = "not started",
 	};
+
+	for (int i = COUNT_OK + 1; i < COUNT_N; i++)
+		if (sum->of[i])
+			str_addf(out, "%s%zu %s", out->len > start ? ", " : "", sum->of[i],
+				words[i]);
+}
+
+static void add_counts(struct str *out, const struct tally *sum, bool success)
+{
 	size_t start = out->len;
 
 	if (success)
 		text_add_count(out, sum->of[COUNT_OK], "task");
-	for (int i = success ? COUNT_OK + 1 : COUNT_OK; i < COUNT_N; i++)
-		if (sum->of[i])
-			str_addf(out, "%s%zu %s", out->len > start ? ", " : "", sum->of[i],
-				words[i]);
+	else if (sum->of[COUNT_OK])
+		str_addf(out, "%zu ok", sum->of[COUNT_OK]);
+	add_others(out, sum, start);
+}
+
+static bool asked_claude(const struct run_view *run)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (summary_asked_claude(&run->tasks[i]))
+			return true;
+	return false;
 }
 
 static void add_last_line(struct str *out, const struct run_view *run, const struct tally *sum)
 {
 	bool success = is_success(run, sum);
 
+	if (success && sum->of[COUNT_FRESH] == run->total) {
+		str_add(out, "nothing to do: ");
+		text_add_count(out, run->total, "task");
+		str_add(out, run->total == 1 ? " is up to date\n" : " are up to date\n");
+		return;
+	}
+	if (success && sum->of[COUNT_FRESH] + sum->of[COUNT_SKIPPED] == run->total) {
+		str_add(out, "nothing to do: ");
+		add_others(out, sum, out->len);
+		str_addc(out, '\n');
+		return;
+	}
 	add_cause(out, run);
 	add_counts(out, sum, success);
 	str_add(out, " in ");
@@ -263,7 +304,7 @@ static void add_last_line(struct str *out, const struct run_view *run, const str
 		str_add(out, " with ");
 		str_addf(out, run->retries == 1 ? "%zu retry" : "%zu retries", run->retries);
 	}
-	if (run->any_claude) {
+	if (asked_claude(run)) {
 		str_add(out, "; ");
 		text_add_tokens(out, run->tokens_in + run->tokens_out);
 		str_add(out, ", ");

@@ -10,6 +10,7 @@
 /* Where a task that takes part in the run is counted. */
 enum count {
 	COUNT_OK,
+	COUNT_FRESH, /* up to date: nothing was done */
 	COUNT_FAILED,
 	COUNT_INTERRUPTED,
 	COUNT_FORGIVEN, /* failed, and may */
@@ -19,6 +20,9 @@ enum count {
 };
 
 enum count summary_count(const struct task_view *t);
+
+/* Only then its cost is worth a word. */
+bool summary_asked_claude(const struct task_view *t);
 
 /* Did everything succeed that was asked for? */
 bool summary_is_success(const struct run_view *run);

@@ -200,8 +200,9 @@ static void add_why(struct str *out, const struct task_view *v)
 /* "12s  $0.03  2 attempts" */
 static void add_success(struct str *out, const struct task_view *v)
 {
-	if (v->taken) {
-		str_add(out, "done in the run that was interrupted");
+	if (v->taken || v->touched) {
+		str_add(out, v->taken ? "done in the run that was interrupted"
+				      : "marked as up to date");
 		return;
 	}
 	if (v->attempts && v->ended_ms - v->started_ms >= TOOK_WORTH_SAYING_MS)
@@ -219,7 +220,10 @@ static void say_ended(struct terminal *t, const struct task_view *v)
 	struct str rest = STR_INIT;
 	enum count count = summary_count(v);
 
-	if (count == COUNT_OK) {
+	if (count == COUNT_FRESH) {
+		if (t->verbose)
+			add_above(t, GLYPH_NEITHER, INK_DIM, v->name, "up to date");
+	} else if (count == COUNT_OK) {
 		add_success(&rest, v);
 		add_above(t, GLYPH_GOOD, INK_GOOD, v->name, rest.s);
 	} else if (count == COUNT_FAILED) {

@@ -9,19 +9,33 @@ struct running {
 	bool looping; /* attempt_steps() is on the stack */
 };
 
-enum doer { DOER_LOOK, DOER_ADOPT, DOER_FILES, DOER_MAIN, DOER_INTENT, DOER_RESULT };
+enum doer {
+	DOER_LOOK,
+	DOER_DECIDE,
+	DOER_ADOPT,
+	DOER_SURVEY,
+	DOER_FILES,
+	DOER_MAIN,
+	DOER_CLAIM,
+	DOER_INTENT,
+	DOER_RESULT
+};
 
 static const struct {
 	const char *name;
 	enum doer doer;
 } steps[STEP_END] = {
+	[STEP_CLAIM] = { "claim", DOER_CLAIM },
 	[STEP_LOOK] = { "look", DOER_LOOK },
+	[STEP_DECIDE] = { "decide", DOER_DECIDE },
+	[STEP_FOUND] = { "found", DOER_SURVEY },
 	[STEP_ADOPT] = { "adopt", DOER_ADOPT },
 	[STEP_INTENT] = { "intent", DOER_INTENT },
 	[STEP_PREPARE] = { "prepare", DOER_FILES },
 	[STEP_MAIN] = { "main", DOER_MAIN },
 	[STEP_VERIFY] = { "verify", DOER_FILES },
 	[STEP_PUBLISH] = { "publish", DOER_FILES },
+	[STEP_LEFT] = { "left", DOER_SURVEY },
 	[STEP_RESULT] = { "result", DOER_RESULT },
 };
 
@@ -41,6 +55,9 @@ struct attempt *attempt_new(const struct graph *g, uint32_t task, uint64_t id, c
 	a->graph = g;
 	a->task = task;
 	a->id = id;
+	a->name = run;
+	if (!id)
+		return a;
 	a->name = arena_printf(&a->arena, "%s/%llu", run, (unsigned long long)id);
 	a->folder = arena_printf(&a->arena, ".claudemake/runs/%s", a->name);
 	return a;
@@ -56,6 +73,8 @@ void attempt_free(struct attempt *a)
 	vec_release(&a->allowed);
 	vec_release(&a->disallowed);
 	vec_release(&a->args);
+	vec_release(&a->parts);
+	vec_release(&a->sightings);
 	arena_release(&a->arena);
 	free(a);
 }
@@ -66,8 +85,12 @@ static const struct runner *runner_of(const struct running *r)
 	switch (steps[r->a.step].doer) {
 	case DOER_LOOK:
 		return &runners->look;
+	case DOER_DECIDE:
+		return &runners->decide;
 	case DOER_ADOPT:
 		return &runners->adopt;
+	case DOER_SURVEY:
+		return &runners->survey;
 	case DOER_FILES:
 		return &runners->files;
 	case DOER_MAIN:
@@ -82,6 +105,16 @@ static const struct runner *runner_of(const struct running *r)
 /* What is adopted has its intent already; what has succeeded has only its files to show. */
 static enum step step_after(const struct attempt *a)
 {
+	if (a->fresh || a->busy)
+		return STEP_END;
+	if (a->looks_only && a->step == STEP_DECIDE)
+		return STEP_END;
+	if (a->touched && a->step == STEP_DECIDE)
+		return STEP_FOUND;
+	if (a->touched && a->step == STEP_FOUND)
+		return STEP_LEFT;
+	if (a->step == STEP_ADOPT && a->waited)
+		return STEP_FOUND;
 	if (a->step == STEP_ADOPT && a->reused)
 		return STEP_VERIFY;
 	if (a->step == STEP_ADOPT && a->adopted)
@@ -89,22 +122,32 @@ static enum step step_after(const struct attempt *a)
 	return a->step + 1;
 }
 
+/* What an attempt that failed has left is recorded, too. */
+static enum step step_after_failure(const struct attempt *a)
+{
+	if (a->looks_only)
+		return STEP_END;
+	return a->step > STEP_FOUND && a->step < STEP_LEFT ? STEP_LEFT : STEP_RESULT;
+}
+
 static void step_ended(struct running *r)
 {
 	struct attempt *a = &r->a;
+	enum step ended = a->step;
 	bool failed = a->result.outcome != OUTCOME_NONE;
 
 	r->in_step = false;
-	if (!failed && a->cancelled && a->step < STEP_MAIN) {
+	if (!failed && a->cancelled && a->step < STEP_MAIN && !a->fresh) {
 		a->result.outcome = OUTCOME_INTERRUPTED;
 		failed = true;
 	}
-	a->step = failed ? STEP_RESULT : step_after(a);
-	if (a->step != STEP_RESULT)
-		return;
-	if (!failed)
+	a->step = failed ? step_after_failure(a) : step_after(a);
+	if (ended == STEP_DECIDE && !a->looks_only)
+		r->hooks->decided(r->hooks->ctx, a);
+	if (a->step == STEP_RESULT && !failed)
 		a->result.outcome = OUTCOME_OK;
-	r->hooks->worked(r->hooks->ctx, a);
+	if (a->step == STEP_RESULT || (a->step == STEP_END && !a->looks_only))
+		r->hooks->worked(r->hooks->ctx, a);
 }
 
 static void on_done(void *ctx, struct attempt *a)
@@ -119,6 +162,15 @@ static void on_progress(void *ctx, struct attempt *a, const struct progress *p)
 {
 	const struct attempt_hooks *hooks = ctx;
 	hooks->progress(hooks->ctx, a, p);
+}
+
+static void on_claim(void *ctx, struct attempt *a, bool ok)
+{
+	if (!ok) {
+		a->result.outcome = OUTCOME_SPAWN;
+		a->result.detail = mem_strdup("it could not be claimed in the store");
+	}
+	on_done(ctx, a);
 }
 
 static void on_intent(void *ctx, struct attempt *a, bool ok)
@@ -144,6 +196,12 @@ static void step_start(struct running *r)
 
 	r->in_step = true;
 	switch (steps[r->a.step].doer) {
+	case DOER_CLAIM:
+		if (journal->claim)
+			journal->claim(journal->self, &r->a, on_claim, NULL);
+		else
+			step_ended(r);
+		break;
 	case DOER_INTENT:
 		journal->intent(journal->self, &r->a, on_intent, NULL);
 		break;
@@ -160,6 +218,16 @@ static void step_start(struct running *r)
 	}
 }
 
+/* Nothing is recorded of it. */
+static void end_early(struct running *r)
+{
+	const struct attempt_hooks *hooks = r->hooks;
+	if (r->a.looks_only)
+		hooks->looked(hooks->ctx, &r->a);
+	else
+		hooks->ended(hooks->ctx, &r->a, true);
+}
+
 /* Steps that end within their start are gone through in a loop, not by recursion. */
 static void steps_go_on(struct running *r)
 {
@@ -168,6 +236,10 @@ static void steps_go_on(struct running *r)
 	r->looping = true;
 	while (!r->in_step) {
 		bool last = r->a.step == STEP_RESULT;
+		if (r->a.step == STEP_END) {
+			end_early(r);
+			return;
+		}
 		step_start(r);
 		if (last)
 			return; /* from here on the journal's callback owns the attempt */
@@ -182,7 +254,7 @@ void attempt_run(struct attempt *a, const struct attempt_hooks *hooks)
 	r->events = (struct runner_events){
 		.ctx = (void *)hooks, .progress = on_progress, .done = on_done
 	};
-	a->step = STEP_LOOK;
+	a->step = a->looks_only ? STEP_LOOK : STEP_CLAIM;
 	steps_go_on(r);
 }
 
@@ -199,4 +271,13 @@ void attempt_cancel(struct attempt *a, enum cancel how)
 bool attempt_can_be_left(const struct attempt *a)
 {
 	return task_asks_claude(attempt_task(a)) && a->step == STEP_MAIN && a->work;
+}
+
+void attempt_not_kept(struct attempt *a)
+{
+	if (!outcome_class(a->result.outcome)->success)
+		return;
+	a->result.outcome = OUTCOME_LOST;
+	free(a->result.detail);
+	a->result.detail = mem_strdup("its result could not be recorded");
 }

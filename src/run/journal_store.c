@@ -5,9 +5,13 @@
 struct journal_store {
 	struct state *state;
 	const char *run;
+	bool shared;
+	journal_inherit_cb inherit;
+	void *inherit_ctx;
 };
 
 struct call {
+	struct journal_store *j; /* of a claim */
 	journal_cb cb;
 	void *ctx;
 	struct attempt *a;
@@ -81,6 +85,8 @@ static void intent(void *self, struct attempt *a, journal_cb cb, void *ctx)
 	if (!row.paid)
 		row.out =
 			arena_printf(&a->arena, ".claudemake/runs/%s/slot-%u.out", j->run, a->slot);
+	row.files = a->found_files;
+	row.files_len = a->found_len;
 	state_put_intent(j->state, &row, row.paid, on_kept, call_new(cb, ctx, a));
 }
 
@@ -89,8 +95,52 @@ static void result(void *self, struct attempt *a, journal_cb cb, void *ctx)
 	struct journal_store *j = self;
 	struct state_attempt row = row_of(j, a);
 
+	if (a->touched && a->result.outcome == OUTCOME_OK) {
+		state_put_record(j->state, a->success, on_kept, call_new(cb, ctx, a));
+		if (j->shared)
+			state_unclaim(j->state, row.task);
+		return;
+	}
 	journal_add_result(&row, &a->result);
-	state_put_result(j->state, &row, row.paid, on_kept, call_new(cb, ctx, a));
+	row.files = a->left_files;
+	row.files_len = a->left_len;
+	state_put_result(j->state, &row, row.paid, a->success, on_kept, call_new(cb, ctx, a));
+}
+
+static void on_claimed(void *ctx, bool ok, const char *holder, const char *dead)
+{
+	struct call call = *(struct call *)ctx;
+	free(ctx);
+	if (dead)
+		call.j->inherit(call.j->inherit_ctx, dead, attempt_task(call.a)->name);
+	call.a->busy = ok && holder;
+	call.cb(call.ctx, call.a, ok);
+}
+
+static void claim(void *self, struct attempt *a, journal_cb cb, void *ctx)
+{
+	struct journal_store *j = self;
+
+	if (!j->shared) {
+		cb(ctx, a, true);
+		return;
+	}
+	struct call *call = call_new(cb, ctx, a);
+	call->j = j;
+	state_claim(j->state, attempt_task(a)->name, on_claimed, call);
+}
+
+static bool taken(void *self, uint32_t task, const struct graph *g)
+{
+	struct journal_store *j = self;
+	return j->shared && state_is_taken(j->state, g->tasks[task].name);
+}
+
+static void unclaim(void *self, struct attempt *a)
+{
+	struct journal_store *j = self;
+	if (j->shared)
+		state_unclaim(j->state, attempt_task(a)->name);
 }
 
 static void hurry(void *self)
@@ -106,6 +156,13 @@ struct journal_store *journal_store_new(struct state *state, const char *run)
 	return j;
 }
 
+void journal_store_share(struct journal_store *j, journal_inherit_cb inherit, void *ctx)
+{
+	j->shared = true;
+	j->inherit = inherit;
+	j->inherit_ctx = ctx;
+}
+
 void journal_store_free(struct journal_store *j)
 {
 	free(j);
@@ -113,5 +170,11 @@ void journal_store_free(struct journal_store *j)
 
 struct journal journal_store(struct journal_store *j)
 {
-	return (struct journal){ .self = j, .intent = intent, .result = result, .hurry = hurry };
+	return (struct journal){ .self = j,
+		.claim = claim,
+		.unclaim = unclaim,
+		.taken = taken,
+		.intent = intent,
+		.result = result,
+		.hurry = hurry };
 }

@@ -6,6 +6,8 @@
 #define RUN_RUNNER_H
 
 #include "graph/graph.h"
+#include "plan/decision.h"
+#include "plan/key.h"
 #include "spec/outcome.h"
 
 enum {
@@ -41,13 +43,17 @@ struct result {
 void result_release(struct result *r);
 
 enum step {
+	STEP_CLAIM,
 	STEP_LOOK,
+	STEP_DECIDE,
+	STEP_FOUND,
 	STEP_ADOPT,
 	STEP_INTENT,
 	STEP_PREPARE,
 	STEP_MAIN,
 	STEP_VERIFY,
 	STEP_PUBLISH,
+	STEP_LEFT,
 	STEP_RESULT,
 	STEP_END
 };
@@ -59,6 +65,15 @@ struct attempt_file {
 	size_t len;
 	struct attempt_file *next;
 };
+
+/* A file that Claude was seen to read or to write: from the root, absolute where it is outside. */
+struct sighting {
+	const char *path;
+	bool written, counts; /* of a read: it matters for freshness */
+	struct hash hash;     /* of a read that counts: what was in it */
+};
+
+struct state_success;
 
 /*
  * One attempt of one task, as its steps see it. Everything here is set before the step that
@@ -81,6 +96,7 @@ struct attempt {
 	/* The work of a run that was killed, found by STEP_ADOPT (runner/adopt.h). */
 	const char *run;    /* the run under which it is recorded; NULL: this one */
 	bool adopted;       /* it is under way, or ended unseen: it is waited for, not started */
+	bool waited; /* for one of other work to end, which may have written files: look again */
 	bool reused;        /* it has succeeded: nothing is done but to look for its files */
 	const char *resume; /* the session to go on with, or NULL */
 	char key[33];       /* of a paid attempt: what the work is; the same key is the same work */
@@ -97,6 +113,24 @@ struct attempt {
 	const char *schema; /* JSON: what the answer must conform to, or NULL */
 	char **environment;
 	const char *cwd; /* absolute */
+	struct key_parts parts; /* what is asked, as its key has it */
+
+	/* Freshness. */
+	bool looks_only;       /* no place is held: it ends with the decision */
+	const char *waits_for; /* a dry run: a task that comes first and would run, or NULL */
+	uint64_t age;          /* files are looked at no earlier; once it ran, what comes after it */
+	struct decision *decision;  /* made by STEP_DECIDE */
+	struct hash key_hash;       /* of parts */
+	bool touched;               /* -t: what is there is taken as its success */
+	bool fresh;                 /* nothing is to be done, and nothing recorded */
+	bool busy;                  /* another run is at it: later */
+	const void *found_files; /* what it may write, as it was: packed facts, or NULL */
+	size_t found_len;
+	VEC(struct sighting) sightings;
+	struct survey *survey;      /* what its files were before and after (fresh/survey.h) */
+	struct state_success *success; /* made by STEP_LEFT: what the store keeps of it */
+	const void *left_files;     /* of one that failed: packed facts, or NULL */
+	size_t left_len;
 
 	struct result result;
 	bool cancelled;
@@ -131,8 +165,10 @@ struct runner {
 
 /* Who does which step: plugged together in main.c, all fakes in the scheduler's tests. */
 struct runners {
-	struct runner look;  /* templates, and the commands and files in them */
-	struct runner adopt; /* what runs that were killed left of the task */
+	struct runner look;   /* templates, and the commands and files in them */
+	struct runner decide; /* fresh or not */
+	struct runner adopt;  /* what runs that were killed left of the task */
+	struct runner survey; /* its files, before and after */
 	struct runner files; /* prepare, verify, publish */
 	struct runner command;
 	struct runner claude;

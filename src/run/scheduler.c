@@ -1,9 +1,11 @@
 #include "run/scheduler.h"
 
 #include "run/attempt.h"
+#include "run/lanes.h"
 #include "run/rank.h"
 #include "run/ready.h"
 #include "run/retry.h"
+#include "run/session.h"
 #include "run/tracker.h"
 #include "spec/schema.h"
 
@@ -11,7 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EXIT_PARKED = 75 }; /* EX_TEMPFAIL: run it again later */
+enum {
+	LOOKING_MAX = 64, /* tasks that are looked at without a place, at once */
+	BUSY_MS = 300,    /* how often a task is tried that another run is at */
+	NOBODY = UINT32_MAX,
+};
 
 /* What the scheduler itself knows of a task, beside its view. */
 struct plan_task {
@@ -19,8 +25,10 @@ struct plan_task {
 	size_t lane;   /* of its next attempt: index in limits */
 	bool let_in;   /* into a wave of its matrix, which waits for its end */
 	struct retry_state retry;
-	char session[SESSION_LEN + 1]; /* the last in which work was done, or "" */
-	bool resume;                   /* the next attempt goes on in it */
+	struct session session;
+	uint64_t age;                  /* of the files that what comes before it may have written */
+	uint32_t waits_for;            /* a dry run: what would run before it, or NOBODY */
+	bool ran;                      /* it, or something in its group, did not come out fresh */
 };
 
 struct scheduler {
@@ -33,6 +41,8 @@ struct scheduler {
 	struct ready ready;
 	struct rank *rank;
 	struct plan_task *tasks;
+	VEC(uint32_t) to_look; /* from next_look on: they wait to be looked at */
+	size_t next_look, looking;
 	VEC(uint32_t) delayed;
 	VEC(uint32_t) ended; /* done, and what comes behind has not been told */
 	VEC(struct attempt *) live;
@@ -65,57 +75,24 @@ static uint32_t next_random(struct scheduler *s)
 	return s->random;
 }
 
-/* Attempt by attempt a list of models is gone down; waits for the service don't move it on. */
-static const char *model_of(const struct scheduler *s, uint32_t i)
+/* How urgent what is matters only once something has to run. */
+static void rank(struct scheduler *s, const int64_t *expected_ms)
 {
-	const struct strs *models = &s->graph->tasks[i].models;
-	size_t at = s->tasks[i].retry.counted;
-	if (!models->n)
-		return NULL;
-	return models->v[at < models->n ? at : models->n - 1];
-}
+	int64_t *found = NULL;
 
-static unsigned model_jobs(const struct scheduler *s, const char *id)
-{
-	const struct model_def *def = claudefile_model_by_id(s->graph->file, id);
-	return def ? (unsigned)def->jobs : 0;
-}
-
-static size_t pool_of(struct scheduler *s, const struct task_spec *spec)
-{
-	const struct limits *limits = &s->graph->file->limits;
-	for (size_t i = 0; spec->pool.s && i < limits->pools.n; i++)
-		if (strcmp(limits->pools.v[i].name, spec->pool.s) == 0)
-			return limits_pool(
-				&s->limits, spec->pool.s, (unsigned)limits->pools.v[i].max);
-	return 0;
-}
-
-static size_t batch_of(struct scheduler *s, const struct task *t)
-{
-	const struct batch *b = &t->spec->batch;
-	if (!b->size || !t->axes)
-		return 0;
-	return limits_batch(&s->limits, t->spec, (unsigned)b->size, b->wait);
-}
-
-static size_t lane_of(struct scheduler *s, uint32_t i)
-{
-	const struct task *t = &s->graph->tasks[i];
-	const char *model = model_of(s, i);
-
-	if (t->is_matrix)
-		return 0;
-	return limits_lane(&s->limits,
-		(struct lane){ .model = limits_model(&s->limits, model, model_jobs(s, model)),
-			.pool = pool_of(s, t->spec),
-			.batch = batch_of(s, t),
-			.let_in = s->tasks[i].let_in });
+	if (!expected_ms && s->options.expected)
+		found = s->options.expected(s->options.expected_ctx);
+	s->rank = rank_tasks(s->graph, expected_ms ? expected_ms : found);
+	s->ready.rank = s->rank;
+	free(found);
 }
 
 static void make_ready(struct scheduler *s, uint32_t i)
 {
-	s->tasks[i].lane = lane_of(s, i);
+	if (!s->rank)
+		rank(s, NULL);
+	s->tasks[i].lane = lanes_of(
+		&s->limits, s->graph, i, s->tasks[i].retry.counted, s->tasks[i].let_in);
 	ready_add(&s->ready, i, s->tasks[i].lane);
 	tracker_move(&s->tracker, i, TASK_READY);
 }
@@ -138,33 +115,59 @@ static void set_done(struct scheduler *s, uint32_t i, enum outcome outcome)
 	vec_push(&s->ended, i);
 }
 
-/* Of a group, or of all instances: nothing is left of it when all that it needs was skipped. */
-static bool is_all_skipped(const struct scheduler *s, uint32_t i)
+/* What always runs need not be looked at before it has a place. */
+static bool is_looked_at_first(const struct scheduler *s, uint32_t i)
 {
-	const struct task *t = &s->graph->tasks[i];
-	bool any = false;
+	const struct task_spec *spec = s->graph->tasks[i].spec;
+	return spec->rerun != RERUN_ALWAYS || spec->when.s || s->graph->tasks[i].is_matrix;
+}
 
-	if (!t->is_matrix && !task_is_group(t))
-		return false;
-	for (size_t k = 0; k < t->before.n; k++) {
-		if (!edge_is_need(&t->before.v[k]))
-			continue;
-		if (s->tracker.tasks[t->before.v[k].task].outcome != OUTCOME_SKIPPED)
-			return false;
-		any = true;
-	}
-	return any;
+static void look_first(struct scheduler *s, uint32_t i)
+{
+	tracker_move(&s->tracker, i, TASK_LOOKING);
+	vec_push(&s->to_look, i);
 }
 
 /* All that comes before it has ended, and let it go on. */
 static void open_task(struct scheduler *s, uint32_t i)
 {
-	if (is_all_skipped(s, i))
+	if (tracker_all_skipped(&s->tracker, s->graph, i)) {
 		set_done(s, i, OUTCOME_SKIPPED);
-	else if (task_is_group(&s->graph->tasks[i]))
+	} else if (task_is_group(&s->graph->tasks[i])) {
 		set_done(s, i, OUTCOME_OK);
-	else
+	} else if (is_looked_at_first(s, i)) {
+		look_first(s, i);
+	} else {
 		make_ready(s, i);
+	}
+}
+
+static bool may_write(const struct task *t)
+{
+	return t->outputs.n || t->edits.n || t->save;
+}
+
+static bool is_whole(const struct task *t)
+{
+	return t->is_matrix || task_is_group(t);
+}
+
+/* What ran before it may have written its files; in a dry run that is all that is known. */
+static void hand_on(struct scheduler *s, const struct edge *to, uint32_t ended)
+{
+	const struct task *t = &s->graph->tasks[ended];
+	const struct plan_task *from = &s->tasks[ended];
+	struct plan_task *into = &s->tasks[to->task];
+
+	if (from->age > into->age)
+		into->age = from->age;
+	if (!s->options.dry)
+		return;
+	if (from->ran && (edge_is_use(to) || may_write(t) || is_whole(&s->graph->tasks[to->task])))
+		into->waits_for = ended;
+	else if (from->waits_for != NOBODY && is_whole(t) &&
+		(edge_is_use(to) || may_write(&s->graph->tasks[from->waits_for])))
+		into->waits_for = from->waits_for;
 }
 
 static void skip(struct scheduler *s, uint32_t i, const char *because)
@@ -183,6 +186,7 @@ static void unblock(struct scheduler *s, const struct edge *to, uint32_t ended)
 	if (s->tracker.tasks[i].state != TASK_BLOCKED)
 		return;
 	s->tasks[i].open--;
+	hand_on(s, to, ended);
 	if (!ok && edge_is_need(to))
 		set_done(s, i, OUTCOME_DEP_FAILED);
 	else if (skipped && edge_is_use(to))
@@ -202,12 +206,15 @@ static void tell_behind(struct scheduler *s)
 	}
 }
 
-/* Without a next attempt coming, its last outcome is the task's. */
+/* Without a next attempt coming, its last outcome is the task's; without any it never started. */
 static void drop_delayed(struct scheduler *s)
 {
 	while (s->delayed.n) {
 		uint32_t i = s->delayed.v[--s->delayed.n];
-		set_done(s, i, s->tracker.tasks[i].outcome);
+		if (s->tracker.tasks[i].outcome)
+			set_done(s, i, s->tracker.tasks[i].outcome);
+		else
+			tracker_move(&s->tracker, i, TASK_READY);
 	}
 	tell_behind(s);
 }
@@ -238,23 +245,6 @@ static void try_later(struct scheduler *s, uint32_t i, const struct retry_decisi
 	s->wake_at = earlier(s->wake_at, until);
 	tracker_attempt_failed(&s->tracker, i, until);
 	tracker_move(&s->tracker, i, TASK_DELAYED);
-}
-
-/* A failure before any content leaves the session of an attempt before it as it was. */
-static void remember_session(struct scheduler *s, const struct attempt *a)
-{
-	struct plan_task *t = &s->tasks[a->task];
-
-	if (a->result.content)
-		snprintf(t->session, sizeof(t->session), "%s", a->session);
-	else if (a->resume && a->resume != t->session)
-		snprintf(t->session, sizeof(t->session), "%s", a->resume);
-	t->resume = t->session[0] && retry_resumes(attempt_task(a)->spec, a->result.outcome);
-	/* A session that is gone says so at once, and nothing else. */
-	if (a->resume && a->result.outcome == OUTCOME_LOST && !a->result.content) {
-		t->session[0] = '\0';
-		t->resume = false;
-	}
 }
 
 static void settle(struct scheduler *s, const struct attempt *a)
@@ -288,15 +278,65 @@ static void on_progress(void *ctx, struct attempt *a, const struct progress *p)
 	tracker_progress(&s->tracker, a, p);
 }
 
+static void on_decided(void *ctx, struct attempt *a)
+{
+	struct scheduler *s = ctx;
+	tracker_decided(&s->tracker, a);
+}
+
 /* A command's place is free at once; a paid attempt's when people have been told. */
 static void on_worked(void *ctx, struct attempt *a)
 {
 	struct scheduler *s = ctx;
 	if (!task_asks_claude(attempt_task(a)))
 		limits_give(&s->limits, s->tasks[a->task].lane, a->slot);
-	if (a->reused || a->result.outcome == OUTCOME_SKIPPED)
+	if (a->reused || a->fresh || a->busy || a->result.outcome == OUTCOME_SKIPPED)
 		limits_no_start(&s->limits, a->started_ms);
 	s->unsettled += outcome_is_failure(a->result.outcome);
+}
+
+static bool is_taken(const struct scheduler *s, uint32_t i)
+{
+	const struct journal *journal = s->hooks.journal;
+	return journal->taken && journal->taken(journal->self, i, s->graph);
+}
+
+/* Another run is at it: when that has ended, it is looked at again. */
+static void try_when_free(struct scheduler *s, uint32_t i)
+{
+	int64_t until = now_ms(s) + BUSY_MS;
+
+	vec_push(&s->delayed, i);
+	s->wake_at = earlier(s->wake_at, until);
+	tracker_wait(&s->tracker, i, until, "waits for another claudemake");
+}
+
+static void end_fresh(struct scheduler *s, struct attempt *a)
+{
+	if (s->hooks.journal->unclaim && !a->looks_only)
+		s->hooks.journal->unclaim(s->hooks.journal->self, a);
+	tracker_fresh(&s->tracker, a);
+	set_done(s, a->task, OUTCOME_OK);
+}
+
+/* It runs only with a place, and is looked at again then: until that much can change. */
+static void on_looked(void *ctx, struct attempt *a)
+{
+	struct scheduler *s = ctx;
+
+	forget_live(s, a);
+	s->looking--;
+	if (a->fresh) {
+		on_decided(s, a);
+		end_fresh(s, a);
+	} else if (a->result.outcome == OUTCOME_SKIPPED) {
+		tracker_end(&s->tracker, a, now_ms(s));
+		set_done(s, a->task, OUTCOME_SKIPPED);
+	} else if (!s->draining) {
+		make_ready(s, a->task);
+	}
+	tell_behind(s);
+	attempt_free(a);
 }
 
 static void on_ended(void *ctx, struct attempt *a, bool kept)
@@ -305,11 +345,23 @@ static void on_ended(void *ctx, struct attempt *a, bool kept)
 	forget_live(s, a);
 	if (task_asks_claude(attempt_task(a)))
 		limits_give(&s->limits, s->tasks[a->task].lane, a->slot);
-	remember_session(s, a);
+	if (a->fresh || a->busy) {
+		tracker_unbegin(&s->tracker, a);
+		if (a->fresh)
+			end_fresh(s, a);
+		else
+			try_when_free(s, a->task);
+		tell_behind(s);
+		attempt_free(a);
+		return;
+	}
+	s->tasks[a->task].age = a->age;
+	s->tasks[a->task].ran = true;
+	session_after(&s->tasks[a->task].session, a);
 	s->unsettled -= outcome_is_failure(a->result.outcome);
 	if (!kept) {
-		s->lost_memory = true;
-		s->draining = true;
+		s->lost_memory = s->draining = true;
+		attempt_not_kept(a);
 	}
 	tracker_end(&s->tracker, a, now_ms(s));
 	settle(s, a);
@@ -317,19 +369,43 @@ static void on_ended(void *ctx, struct attempt *a, bool kept)
 	attempt_free(a);
 }
 
-static void start(struct scheduler *s, uint32_t i, size_t lane, int64_t now)
+static struct attempt *new_attempt(struct scheduler *s, uint32_t i, uint64_t id)
 {
-	struct attempt *a = attempt_new(s->graph, i, ++s->next_id, s->options.run);
+	struct attempt *a = attempt_new(s->graph, i, id, s->options.run);
 
 	a->number = s->tracker.tasks[i].attempts + 1;
-	a->model = model_of(s, i);
-	if (s->tasks[i].resume)
-		a->resume = s->tasks[i].session;
+	a->age = s->tasks[i].age;
+	if (s->tasks[i].waits_for != NOBODY)
+		a->waits_for = s->graph->tasks[s->tasks[i].waits_for].name;
+	vec_push(&s->live, a);
+	return a;
+}
+
+static void look_ahead(struct scheduler *s)
+{
+	while (s->next_look < s->to_look.n && s->looking < LOOKING_MAX) {
+		struct attempt *a = new_attempt(s, s->to_look.v[s->next_look++], 0);
+		a->looks_only = true;
+		s->looking++;
+		attempt_run(a, &s->hooks);
+	}
+	if (s->next_look < s->to_look.n)
+		return;
+	s->to_look.n = s->next_look = 0;
+}
+
+static void start(struct scheduler *s, uint32_t i, size_t lane, int64_t now)
+{
+	struct attempt *a = new_attempt(s, i, ++s->next_id);
+
+	if (!s->options.touch)
+		a->model = lanes_model(s->graph, i, s->tasks[i].retry.counted);
+	if (s->tasks[i].session.resume)
+		a->resume = s->tasks[i].session.id;
 	a->slot = limits_take(&s->limits, lane, now);
 	s->tasks[i].let_in |= s->limits.batches.v[s->limits.lanes.v[lane].batch].waves;
 	a->started_ms = now;
 	a->started_wall_ms = s->clock.wall_ms(s->clock.ctx);
-	vec_push(&s->live, a);
 	tracker_begin(&s->tracker, a);
 	attempt_run(a, &s->hooks);
 }
@@ -340,9 +416,15 @@ static int64_t start_ready(struct scheduler *s)
 	size_t lane;
 	int64_t when = INT64_MAX;
 
+	/* What is only looked at comes in the order of a run, however long its commands take. */
+	if (s->options.dry && (s->looking || s->to_look.n))
+		return when;
 	/* A failure may end the run or hold its model: first that. */
 	while (!s->unsettled && ready_take(&s->ready, &s->limits, now_ms(s), &task, &lane, &when))
-		start(s, task, lane, now_ms(s));
+		if (is_taken(s, task))
+			try_when_free(s, task);
+		else
+			start(s, task, lane, now_ms(s));
 	return when;
 }
 
@@ -355,12 +437,18 @@ static int64_t wake_delayed(struct scheduler *s)
 	for (size_t k = s->delayed.n; k-- > 0;) {
 		uint32_t i = s->delayed.v[k];
 		int64_t until = s->tracker.tasks[i].until_ms;
+		bool elsewhere = s->tracker.tasks[i].elsewhere;
+		if (until <= now && elsewhere && is_taken(s, i))
+			until = s->tracker.tasks[i].until_ms = now + BUSY_MS;
 		if (until > now) {
 			next = until < next ? until : next;
 			continue;
 		}
 		s->delayed.v[k] = s->delayed.v[--s->delayed.n];
-		make_ready(s, i);
+		if (elsewhere)
+			look_first(s, i);
+		else
+			make_ready(s, i);
 	}
 	s->wake_at = next;
 	return next;
@@ -385,7 +473,9 @@ int64_t scheduler_turn(struct scheduler *s)
 		drop_delayed(s);
 	} else {
 		next = wake_delayed(s);
+		look_ahead(s);
 		next = earlier(next, start_ready(s));
+		next = earlier(next, s->wake_at);
 	}
 	if (s->limits.used < s->options.jobs && s->hooks.journal->hurry)
 		s->hooks.journal->hurry(s->hooks.journal->self);
@@ -395,7 +485,7 @@ int64_t scheduler_turn(struct scheduler *s)
 
 bool scheduler_finished(const struct scheduler *s)
 {
-	return !s->live.n && !s->delayed.n && (s->draining || !s->ready.n);
+	return !s->live.n && !s->delayed.n && (s->draining || (!s->ready.n && !s->to_look.n));
 }
 
 /* The terminal is gone, and paid work is not: the next run takes it up where it is then. */
@@ -410,6 +500,14 @@ static void leave_paid(struct scheduler *s)
 		attempt_free(a);
 		s->left = true;
 	}
+}
+
+void scheduler_each_live(const struct scheduler *s,
+	void (*cb)(void *ctx, uint32_t task, bool ended), void *ctx)
+{
+	for (size_t i = 0; i < s->live.n; i++)
+		if (!s->live.v[i]->looks_only && s->live.v[i]->step > STEP_CLAIM)
+			cb(ctx, s->live.v[i]->task, s->live.v[i]->step >= STEP_RESULT);
 }
 
 bool scheduler_left_work(const struct scheduler *s)
@@ -429,14 +527,7 @@ void scheduler_interrupt(struct scheduler *s, int signal)
 
 int scheduler_exit_code(const struct scheduler *s)
 {
-	const struct run_view *v = &s->tracker.view;
-	if (v->stop_signal)
-		return 128 + v->stop_signal;
-	if (v->timed_out)
-		return 124;
-	if (!v->failed && v->parked && !s->lost_memory)
-		return EXIT_PARKED;
-	return v->done < v->total || v->ok + v->skipped + v->forgiven < v->total || s->lost_memory;
+	return tracker_exit_code(&s->tracker, s->lost_memory);
 }
 
 const struct run_view *scheduler_view(struct scheduler *s)
@@ -481,15 +572,20 @@ struct scheduler *scheduler_new(const struct graph *graph, const struct run_opti
 		.journal = journal,
 		.ctx = s,
 		.progress = on_progress,
+		.looked = on_looked,
+		.decided = on_decided,
 		.worked = on_worked,
 		.ended = on_ended };
 	s->tasks = mem_alloc((graph->n + 1) * sizeof(*s->tasks));
-	s->rank = rank_tasks(graph, expected_ms);
+	for (size_t i = 0; i < graph->n; i++)
+		s->tasks[i].waits_for = NOBODY;
 	limits_init(&s->limits, options->jobs, options->start_gap_ms);
 	s->limits.load = (struct load_limit){
 		.max = options->load, .average = clock->load, .ctx = clock->ctx
 	};
-	ready_init(&s->ready, s->rank);
+	ready_init(&s->ready, NULL);
+	if (expected_ms)
+		rank(s, expected_ms);
 	tracker_init(&s->tracker, graph, status);
 	s->tracker.view.started_ms = s->tracker.view.now_ms = now_ms(s);
 	s->tracker.view.jobs = options->jobs;
@@ -508,6 +604,7 @@ void scheduler_free(struct scheduler *s)
 	for (size_t i = 0; i < s->live.n; i++)
 		attempt_free(s->live.v[i]);
 	vec_release(&s->live);
+	vec_release(&s->to_look);
 	vec_release(&s->delayed);
 	vec_release(&s->ended);
 	tracker_release(&s->tracker);

@@ -10,6 +10,7 @@
 enum task_state {
 	TASK_OUT,     /* not in this run */
 	TASK_BLOCKED, /* waits for other tasks */
+	TASK_LOOKING, /* it is seen whether it is up to date */
 	TASK_READY,   /* waits for a slot */
 	TASK_RUNNING,
 	TASK_DELAYED, /* waits for a time: a retry */
@@ -21,12 +22,15 @@ struct task_view {
 	const char *model; /* full id of the attempt that runs or ran last, or NULL */
 	bool group;
 	bool forgiven; /* it failed and may: 'allow_failure' */
+	bool fresh; /* it was up to date: nothing was done */
+	bool touched; /* it was only marked as up to date */
 	bool taken; /* its success is of a run that was interrupted; nothing was done for it now */
 	enum task_state state;
 	enum outcome outcome;          /* of the last attempt that ended */
 	unsigned attempts;             /* started so far */
 	int64_t started_ms, ended_ms;  /* mono; of the current or last attempt */
 	int64_t until_ms;              /* TASK_DELAYED: when it goes on */
+	bool elsewhere;                /* TASK_DELAYED: another run is at it */
 	char doing[120];               /* what Claude is doing now */
 	char *detail, *note;           /* of the last attempt that ended, or NULL */
 	char *answer, *out, *err;      /* paths from the root, or NULL */
@@ -42,6 +46,7 @@ struct run_view {
 	size_t total, running, done, ok, failed,
 		retries; /* total: wanted tasks that aren't groups */
 	size_t skipped, forgiven;
+	size_t fresh;  /* of ok ones: those that were up to date */
 	size_t parked; /* of failed ones: those that wait for the usage limit's end */
 	size_t not_started;
 	int64_t started_ms, now_ms;
@@ -62,6 +67,9 @@ struct status {
 	void (*run_started)(void *self, const struct run_view *run);
 	/* After every change of a task's state. */
 	void (*task_changed)(void *self, const struct run_view *run, uint32_t task);
+	/* What it was decided to do, and why: before it starts, or before it is done as fresh. */
+	void (*decided)(void *self, const struct run_view *run, uint32_t task,
+		const struct attempt *a);
 	/* An attempt ended and is not the task's last: what comes next is in until_ms. */
 	void (*attempt_failed)(void *self, const struct run_view *run, uint32_t task);
 	void (*progress)(void *self, const struct run_view *run, uint32_t task);

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EXIT_PARKED = 75 }; /* EX_TEMPFAIL: run it again later */
+
 static const bool allowed[TASK_DONE + 1][TASK_DONE + 1] = {
 	[TASK_OUT] = { [TASK_BLOCKED] = true },
-	[TASK_BLOCKED] = { [TASK_READY] = true, [TASK_DONE] = true },
-	[TASK_READY] = { [TASK_RUNNING] = true, [TASK_DONE] = true },
+	[TASK_BLOCKED] = { [TASK_LOOKING] = true, [TASK_READY] = true, [TASK_DONE] = true },
+	[TASK_LOOKING] = { [TASK_READY] = true, [TASK_DONE] = true },
+	[TASK_READY] = { [TASK_RUNNING] = true, [TASK_DELAYED] = true, [TASK_DONE] = true },
 	[TASK_RUNNING] = { [TASK_DELAYED] = true, [TASK_DONE] = true },
-	[TASK_DELAYED] = { [TASK_READY] = true, [TASK_DONE] = true },
+	[TASK_DELAYED] = { [TASK_LOOKING] = true, [TASK_READY] = true, [TASK_DONE] = true },
 };
 
 void tracker_init(struct tracker *t, const struct graph *g, const struct status *status)
@@ -53,6 +56,7 @@ static void count_done(struct tracker *t, uint32_t task)
 	if (v->group)
 		return;
 	t->view.done++;
+	t->view.fresh += v->fresh;
 	if (v->outcome == OUTCOME_OK)
 		t->view.ok++;
 	else if (v->outcome == OUTCOME_SKIPPED)
@@ -81,6 +85,7 @@ void tracker_move(struct tracker *t, uint32_t task, enum task_state to)
 	if (to == TASK_RUNNING && v->attempts == 1)
 		t->view.not_started--;
 	v->state = to;
+	v->elsewhere &= to == TASK_DELAYED;
 	if (to == TASK_DONE)
 		count_done(t, task);
 	if (t->status->task_changed)
@@ -100,6 +105,29 @@ void tracker_begin(struct tracker *t, const struct attempt *a)
 	tracker_move(t, a->task, TASK_RUNNING);
 }
 
+void tracker_unbegin(struct tracker *t, const struct attempt *a)
+{
+	struct task_view *v = &t->tasks[a->task];
+	v->attempts--;
+	t->view.retries -= v->attempts > 0;
+	t->view.not_started += !v->attempts;
+}
+
+void tracker_wait(struct tracker *t, uint32_t task, int64_t until_ms, const char *doing)
+{
+	struct task_view *v = &t->tasks[task];
+	v->until_ms = until_ms;
+	v->elsewhere = true;
+	snprintf(v->doing, sizeof(v->doing), "%s", doing);
+	tracker_move(t, task, TASK_DELAYED);
+}
+
+void tracker_decided(struct tracker *t, const struct attempt *a)
+{
+	if (t->status->decided)
+		t->status->decided(t->status->self, &t->view, a->task, a);
+}
+
 static void replace(char **into, const char *text)
 {
 	free(*into);
@@ -112,6 +140,7 @@ void tracker_end(struct tracker *t, const struct attempt *a, int64_t now)
 	const struct result *r = &a->result;
 
 	v->outcome = r->outcome;
+	v->touched = a->touched && outcome_class(r->outcome)->success;
 	v->taken = a->reused && outcome_class(r->outcome)->success;
 	v->ended_ms = now;
 	v->attempt_usd = 0;
@@ -131,6 +160,18 @@ void tracker_end(struct tracker *t, const struct attempt *a, int64_t now)
 	t->view.cost_unknown |= r->cost_unknown;
 }
 
+void tracker_fresh(struct tracker *t, const struct attempt *a)
+{
+	struct task_view *v = &t->tasks[a->task];
+
+	v->fresh = true;
+	v->ended_ms = t->view.now_ms;
+	t->view.not_started -= !v->attempts;
+	replace(&v->note, a->result.note);
+	replace(&v->answer, a->result.answer);
+	replace(&v->out, a->result.out);
+}
+
 void tracker_progress(struct tracker *t, const struct attempt *a, const struct progress *p)
 {
 	struct task_view *v = &t->tasks[a->task];
@@ -147,4 +188,34 @@ void tracker_attempt_failed(struct tracker *t, uint32_t task, int64_t until_ms)
 	t->tasks[task].until_ms = until_ms;
 	if (t->status->attempt_failed)
 		t->status->attempt_failed(t->status->self, &t->view, task);
+}
+
+bool tracker_all_skipped(const struct tracker *t, const struct graph *g, uint32_t i)
+{
+	const struct task *task = &g->tasks[i];
+	bool any = false;
+
+	if (!task->is_matrix && !task_is_group(task))
+		return false;
+	for (size_t k = 0; k < task->before.n; k++) {
+		if (!edge_is_need(&task->before.v[k]))
+			continue;
+		if (t->tasks[task->before.v[k].task].outcome != OUTCOME_SKIPPED)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+int tracker_exit_code(const struct tracker *t, bool lost_memory)
+{
+	const struct run_view *v = &t->view;
+
+	if (v->stop_signal)
+		return 128 + v->stop_signal;
+	if (v->timed_out)
+		return 124;
+	if (!v->failed && v->parked && !lost_memory)
+		return EXIT_PARKED;
+	return v->done < v->total || v->ok + v->skipped + v->forgiven < v->total || lost_memory;
 }

@@ -8,7 +8,6 @@
 #include "io/loop.h"
 #include "runner/attempt_lock.h"
 #include "runner/claude.h"
-#include "runner/claude_key.h"
 #include "runner/files.h"
 #include "spec/schema.h"
 
@@ -95,7 +94,7 @@ static const char *copy(struct adopter *ad, const char *s)
 	return s ? arena_strdup(&ad->arena, s) : NULL;
 }
 
-void adopter_add(struct adopter *ad, const struct left_attempt *left)
+static struct left left_copy(struct adopter *ad, const struct left_attempt *left)
 {
 	struct left l = { .row = *left, .older = NONE };
 
@@ -106,6 +105,14 @@ void adopter_add(struct adopter *ad, const struct left_attempt *left)
 	l.row.key = copy(ad, left->key);
 	l.row.answer = copy(ad, left->answer);
 	l.row.model = copy(ad, left->model);
+	if (left->found)
+		l.row.found = arena_memdup(&ad->arena, left->found, left->found_len);
+	return l;
+}
+
+void adopter_add(struct adopter *ad, const struct left_attempt *left)
+{
+	struct left l = left_copy(ad, left);
 	size_t at = ad->all.n, *last = map_gets(&ad->oldest, l.row.task);
 	vec_push(&ad->all, l);
 	if (last) {
@@ -121,6 +128,20 @@ static size_t newest_of(const struct adopter *ad, const char *task)
 {
 	size_t *at = map_gets(&ad->newest, task);
 	return at ? *at : NONE;
+}
+
+void adopter_add_newest(struct adopter *ad, const struct left_attempt *left)
+{
+	struct left l = left_copy(ad, left);
+	size_t *first = map_gets(&ad->newest, l.row.task);
+
+	if (!first) {
+		adopter_add(ad, left);
+		return;
+	}
+	l.older = *first;
+	*first = ad->all.n;
+	vec_push(&ad->all, l);
 }
 
 bool adopter_under_way(struct adopter *ad, const char *task)
@@ -142,6 +163,8 @@ static void take_over(struct attempt *a, const struct left_attempt *row)
 	a->folder = arena_strdup(&a->arena, row->folder);
 	snprintf(a->session, sizeof(a->session), "%s", row->session);
 	a->started_wall_ms = row->started_ms;
+	a->found_files = row->found;
+	a->found_len = row->found_len;
 }
 
 static const char *copy_for(struct attempt *a, const char *s)
@@ -204,6 +227,7 @@ static void wait_end(struct wait *w)
 	done.a->work = NULL;
 	free(w);
 	settle(done.ad, &done.ad->all.v[done.at], done.a->graph, false);
+	done.a->waited = true;
 	look_on(done.ad, done.a, &done.events, done.ad->all.v[done.at].older);
 }
 
@@ -267,7 +291,7 @@ static void adopt_start(void *self, struct attempt *a, const struct runner_event
 		events->done(events->ctx, a);
 		return;
 	}
-	claude_key(a, ad->ctx->claude);
+	a->waited = false;
 	/* A later attempt of this run goes on from the one before, not from another run's. */
 	look_on(ad, a, events, a->number > 1 ? NONE : newest_of(ad, attempt_task(a)->name));
 }

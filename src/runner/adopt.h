@@ -19,6 +19,8 @@ struct left_attempt {
 	unsigned number;
 	bool ended, done; /* it has a result; it has succeeded */
 	int64_t started_ms;
+	const void *found; /* packed facts: what it may have written, as it was; or NULL */
+	size_t found_len;
 };
 
 /*
@@ -34,6 +36,8 @@ void adopter_free(struct adopter *ad);
 
 /* Newest first. */
 void adopter_add(struct adopter *ad, const struct left_attempt *left);
+/* One that came later than all of its task that were added so far. */
+void adopter_add_newest(struct adopter *ad, const struct left_attempt *left);
 
 /* Ends and settles what belongs to tasks that are gone. Before the run begins. */
 void adopter_settle_gone(struct adopter *ad, const struct graph *graph);

@@ -6,6 +6,7 @@
 #include "io/left.h"
 #include "io/loop.h"
 #include "io/tail.h"
+#include "runner/attach.h"
 #include "runner/attempt_lock.h"
 #include "runner/claude_args.h"
 #include "runner/claude_verdict.h"
@@ -74,6 +75,18 @@ static bool write_spec(struct work *w, struct err *err)
 	return ok;
 }
 
+static bool attach(struct work *w, struct str *prompt, struct err *err)
+{
+	const struct graph *g = w->a->graph;
+	struct strs files = { 0 };
+	bool ok = !attempt_task(w->a)->attach.n ||
+		(w->ctx->attached(w->ctx->answers_ctx, w->a, &files, err) &&
+			attach_add(prompt, g->root, g->top, &files, err));
+
+	vec_release(&files);
+	return ok;
+}
+
 /* A first '/' would make it a command of the claude program's own. */
 static bool write_prompt(struct work *w, struct err *err)
 {
@@ -86,7 +99,7 @@ static bool write_prompt(struct work *w, struct err *err)
 		str_add(&prompt, resume_prompt);
 	else
 		str_addn(&prompt, a->prompt, a->prompt_len);
-	bool ok = file_write_private(
+	bool ok = (a->resume || attach(w, &prompt, err)) && file_write_private(
 		attempt_path(a, file_of(a, "prompt")), prompt.s, prompt.len, err);
 	str_release(&prompt);
 	return ok;
@@ -147,6 +160,25 @@ static void keep_answer(struct work *w)
 		attempt_fail(w->a, OUTCOME_SPAWN, "%s", err.text);
 }
 
+/* What it was seen to read and to write, for who asks what this success rests on. */
+static void keep_sightings(struct work *w)
+{
+	struct attempt *a = w->a;
+	const struct claude_read *r;
+	const struct claude_write *wr;
+
+	vec_each (r, &w->stream.reads.v)
+		vec_push(&a->sightings,
+			(struct sighting){ .path = arena_strdup(&a->arena, r->path),
+				.counts = r->why == READ_COUNTED,
+				.hash = r->hash });
+	vec_each (wr, &w->stream.writes.v)
+		if (wr->file)
+			vec_push(&a->sightings,
+				(struct sighting){ .path = arena_strdup(&a->arena, wr->file),
+					.written = true });
+}
+
 static void judge(struct work *w)
 {
 	struct attempt *a = w->a;
@@ -168,6 +200,7 @@ static void judge(struct work *w)
 	if (errors.len)
 		a->result.err = kept_path(w, "err");
 	str_release(&errors);
+	keep_sightings(w);
 	keep_answer(w);
 	if (a->result.outcome != OUTCOME_NONE)
 		a->result.on_match = attempt_matches(a);

@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "base/str.h"
+#include "plan/key.h"
 #include "spec/flags.h"
 #include "spec/json_schema.h"
 #include "spec/json_value.h"
@@ -201,20 +203,88 @@ static bool add_flag(struct filler *f, const struct task_spec *spec)
 	return true;
 }
 
+/* Where the lists end before a flag adds to them. */
+struct ends {
+	size_t flags, allowed, disallowed, args;
+};
+
+static struct ends ends_of(const struct attempt *a)
+{
+	return (struct ends){ a->flags.n, a->allowed.n, a->disallowed.n, a->args.n };
+}
+
+/* The same on every machine: below the root a path counts from there. */
+static void add_key_word(const struct filler *f, struct str *out, const char *word)
+{
+	const char *below = f->flag->kind == FLAG_PATHS ? path_below(f->a->graph->root, word) : NULL;
+
+	str_add(out, below ? below : word);
+	str_addc(out, '\0');
+}
+
+/* What a file says counts, not its name alone. */
+static void add_key_content(const struct filler *f, struct str *out, const char *path)
+{
+	struct err err;
+
+	if (strcmp(f->flag->key, "mcp_config") == 0 && file_exists(path))
+		file_read(path, JSON_FILE_MAX, out, &err);
+}
+
+static void add_words_since(
+	const struct filler *f, struct str *out, const struct strs *words, size_t from)
+{
+	for (size_t i = from; i < words->n; i++) {
+		add_key_word(f, out, words->v[i]);
+		add_key_content(f, out, words->v[i]);
+	}
+}
+
+/* What the flag says is a part of what is asked, under its name. */
+static void add_part(const struct filler *f, const struct ends *since)
+{
+	struct attempt *a = f->a;
+	struct str out = STR_INIT;
+	bool has_value = a->flags.n > since->flags + 1;
+
+	add_words_since(f, &out, &a->flags, since->flags + has_value);
+	add_words_since(f, &out, &a->allowed, since->allowed);
+	add_words_since(f, &out, &a->disallowed, since->disallowed);
+	add_words_since(f, &out, &a->args, since->args);
+	if (out.len && schema_find(f->flag->key, WHERE_TASK)->fresh)
+		key_add(&a->parts, &a->arena, f->flag->key, out.s, out.len);
+	str_release(&out);
+}
+
 bool claude_flags_fill(struct attempt *a, const struct template_scope *scope, struct err *err)
 {
 	struct filler f = { .a = a, .scope = scope, .err = err };
 	size_t n;
 	const struct flag *flags = flags_all(&n);
 
-	for (f.flag = flags; f.flag < flags + n; f.flag++)
+	for (f.flag = flags; f.flag < flags + n; f.flag++) {
+		struct ends since = ends_of(a);
 		if (!add_flag(&f, attempt_task(a)->spec))
 			return false;
+		add_part(&f, &since);
+	}
 	return true;
+}
+
+/* Under its name in the Claudefile. */
+static void add_prompt_part(
+	struct attempt *a, const char *option, const char *text, size_t len)
+{
+	char *name = arena_strdup(&a->arena, option + strlen("--"));
+
+	for (char *c = name; (c = strchr(c, '-'));)
+		*c = '_';
+	key_add(&a->parts, &a->arena, name, text, len);
 }
 
 void claude_flags_add_prompt(struct attempt *a, const char *option, const char *text, size_t len)
 {
+	add_prompt_part(a, option, text, len);
 	if (len < ARGUMENT_MAX && strlen(text) == len) {
 		vec_push(&a->flags, option);
 		vec_push(&a->flags, text);

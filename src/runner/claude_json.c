@@ -80,3 +80,30 @@ const char *claude_from_root(const char *root, const char *path)
 	const char *below = path[0] == '/' ? path_below(root, path) : NULL;
 	return below ? below : path;
 }
+
+char *claude_tool_file(const struct claude_place *place, const json_t *input)
+{
+	const char *path = claude_text(input, "file_path");
+	struct arena arena;
+	char *file = NULL;
+
+	if (!*path)
+		path = claude_text(input, "notebook_path");
+	if (!*path)
+		return NULL;
+	arena_init(&arena);
+	path = path_normal(&arena, path_join(&arena, place->cwd, path));
+	if (strlen(path) <= CLAUDE_PATH_MAX)
+		file = mem_strdup(path);
+	arena_release(&arena);
+	return file;
+}
+
+char *claude_file(const struct claude_place *place, const char *path)
+{
+	char *resolved = path_resolve(path, NULL);
+	char *file = mem_strdup(claude_from_root(place->root, resolved ? resolved : path));
+
+	free(resolved);
+	return file;
+}

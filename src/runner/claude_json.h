@@ -27,4 +27,18 @@ const char *claude_tool_subject(const json_t *input);
 /* A path as seen from root, where it is below. */
 const char *claude_from_root(const char *root, const char *path);
 
+/* Where the program works; both absolute. */
+struct claude_place {
+	const char *root; /* links resolved */
+	const char *cwd;
+};
+
+enum { CLAUDE_PATH_MAX = 4096, CLAUDE_CALL_ID_MAX = 256 };
+
+/* The file that a tool's input names, absolute and normal; on the heap. NULL: none, or too long. */
+char *claude_tool_file(const struct claude_place *place, const json_t *input);
+
+/* The file that an absolute path leads to: from the root, or absolute outside it. On the heap. */
+char *claude_file(const struct claude_place *place, const char *path);
+
 #endif

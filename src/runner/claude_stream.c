@@ -22,6 +22,8 @@ void claude_stream_release(struct claude_stream *s)
 	str_release(&s->result.errors);
 	claude_denials_release(&s->result.denied);
 	claude_writes_release(&s->writes);
+	claude_reads_release(&s->reads);
+	free(s->cwd);
 	json_decref(s->result.structured);
 }
 
@@ -107,11 +109,20 @@ static void count_message(struct claude_stream *s, const json_t *message)
 	s->cost_usd += model_cost(model, &usage);
 }
 
+/* An Edit has read what it then wrote. */
+static void take_files(struct claude_stream *s, const json_t *block)
+{
+	struct claude_place place = { .root = s->root, .cwd = s->cwd ? s->cwd : s->root };
+
+	claude_reads_block(&s->reads, &s->writes, &place, block);
+	claude_writes_block(&s->writes, &place, block);
+}
+
 static void show_block(struct claude_stream *s, const json_t *block)
 {
 	const char *type = claude_text(block, "type");
 
-	claude_writes_block(&s->writes, block);
+	take_files(s, block);
 	if (strcmp(type, "text") == 0)
 		set_doing(s, "", claude_text(block, "text"));
 	else if (strcmp(type, "tool_use") == 0)
@@ -143,8 +154,10 @@ static bool on_assistant(struct claude_stream *s, const json_t *event)
 
 static bool on_system(struct claude_stream *s, const json_t *event)
 {
-	const char *subtype = claude_text(event, "subtype");
+	const char *subtype = claude_text(event, "subtype"), *cwd = claude_text(event, "cwd");
 
+	if (strcmp(subtype, "init") == 0 && cwd[0] == '/' && !s->cwd)
+		s->cwd = mem_strdup(cwd);
 	if (strcmp(subtype, "api_retry") == 0) {
 		s->retried = true;
 		s->retry_delay_ms = number_of(event, "retry_delay_ms");
@@ -228,7 +241,7 @@ static bool on_user(struct claude_stream *s, const json_t *event)
 
 	json_array_foreach(json_object_get(json_object_get(event, "message"), "content"), i, block)
 	{
-		claude_writes_block(&s->writes, block);
+		take_files(s, block);
 	}
 	return false;
 }

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "run/runner.h"
 #include "runner/claude_denied.h"
+#include "runner/claude_reads.h"
 #include "runner/claude_writes.h"
 
 /* What the claude program itself calls a failure of the API: of its "<synthetic>" messages. */
@@ -41,6 +42,7 @@ struct claude_result {
 
 struct claude_stream {
 	const char *root; /* paths are shown from here */
+	char *cwd;        /* of the program, as it says; NULL: it has not said */
 	size_t lines, bad_lines;
 	bool content; /* a model, and not the program itself, has answered something */
 	enum claude_error error;
@@ -52,6 +54,7 @@ struct claude_stream {
 	double cost_usd;        /* so far, from what messages told at their start */
 	char message[64];       /* id of the last message counted in cost_usd */
 	struct claude_writes writes;
+	struct claude_reads reads;
 	struct claude_result result;
 };
 

@@ -6,15 +6,21 @@
 
 #include <string.h>
 
-enum { SHOWN_MAX = 3, PATH_BYTES_MAX = 4096 };
+enum { SHOWN_MAX = 3 };
+
+static void write_release(struct claude_write *one)
+{
+	free(one->id);
+	free(one->path);
+	free(one->file);
+}
 
 void claude_writes_release(struct claude_writes *w)
 {
-	for (size_t i = 0; i < w->v.n; i++) {
-		free(w->v.v[i].id);
-		free(w->v.v[i].path);
-	}
+	for (size_t i = 0; i < w->v.n; i++)
+		write_release(&w->v.v[i]);
 	vec_release(&w->v);
+	map_release(&w->done);
 }
 
 static bool writes(const char *tool)
@@ -27,62 +33,71 @@ static bool writes(const char *tool)
 	return false;
 }
 
-static void on_use(struct claude_writes *w, const json_t *block)
+static void on_use(struct claude_writes *w, const struct claude_place *place, const json_t *block)
 {
-	const json_t *input = json_object_get(block, "input");
-	const char *path = claude_text(input, "file_path");
+	const char *tool = claude_text(block, "name"), *id = claude_text(block, "id");
+	char *path = writes(tool) ? claude_tool_file(place, json_object_get(block, "input")) : NULL;
 
-	if (!*path)
-		path = claude_text(input, "notebook_path");
-	if (!*path || strlen(path) > PATH_BYTES_MAX || w->v.n >= CLAUDE_WRITES_MAX ||
-		!writes(claude_text(block, "name")))
+	if (path && strlen(id) <= CLAUDE_CALL_ID_MAX && w->v.n < CLAUDE_WRITES_MAX) {
+		vec_push(&w->v, (struct claude_write){ .id = mem_strdup(id), .path = path });
 		return;
-	vec_push(&w->v,
-		(struct claude_write){ mem_strdup(claude_text(block, "id")), mem_strdup(path) });
+	}
+	w->more |= path != NULL;
+	free(path);
 }
 
-static bool is_known(const struct claude_writes *w, const char *path)
+bool claude_writes_has(const struct claude_writes *w, const char *file)
 {
-	for (size_t i = 0; i < w->v.n; i++)
-		if (!w->v.v[i].id && strcmp(w->v.v[i].path, path) == 0)
-			return true;
-	return false;
+	return map_gets(&w->done, file) != NULL;
 }
 
 static void forget(struct claude_writes *w, size_t i)
 {
-	free(w->v.v[i].id);
-	free(w->v.v[i].path);
+	write_release(&w->v.v[i]);
 	w->v.n--;
 	memmove(&w->v.v[i], &w->v.v[i + 1], (w->v.n - i) * sizeof(*w->v.v));
 }
 
-static void on_result(struct claude_writes *w, const json_t *block)
+static void succeed(struct claude_writes *w, const struct claude_place *place, size_t i)
 {
-	const char *id = claude_text(block, "tool_use_id");
+	struct claude_write *one = &w->v.v[i];
+	char *file = claude_file(place, one->path);
 
-	for (size_t i = 0; i < w->v.n; i++) {
-		struct claude_write *one = &w->v.v[i];
-		if (!one->id || strcmp(one->id, id) != 0)
-			continue;
-		if (json_is_true(json_object_get(block, "is_error")) || is_known(w, one->path)) {
-			forget(w, i);
-		} else {
-			free(one->id);
-			one->id = NULL;
-		}
+	if (!map_puts(&w->done, file, i)) {
+		free(file);
+		forget(w, i);
 		return;
 	}
+	one->file = file;
+	free(one->id);
+	one->id = NULL;
 }
 
-void claude_writes_block(struct claude_writes *w, const json_t *block)
+static void on_result(
+	struct claude_writes *w, const struct claude_place *place, const json_t *block)
+{
+	const char *id = claude_text(block, "tool_use_id");
+	size_t i = 0;
+
+	while (i < w->v.n && !(w->v.v[i].id && strcmp(w->v.v[i].id, id) == 0))
+		i++;
+	if (i == w->v.n)
+		return;
+	if (json_is_true(json_object_get(block, "is_error")))
+		forget(w, i);
+	else
+		succeed(w, place, i);
+}
+
+void claude_writes_block(
+	struct claude_writes *w, const struct claude_place *place, const json_t *block)
 {
 	const char *type = claude_text(block, "type");
 
 	if (strcmp(type, "tool_use") == 0)
-		on_use(w, block);
+		on_use(w, place, block);
 	else if (strcmp(type, "tool_result") == 0)
-		on_result(w, block);
+		on_result(w, place, block);
 }
 
 /* What follows as many folders as there are in a fixed prefix. */

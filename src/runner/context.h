@@ -23,6 +23,9 @@ struct runner_context {
 	/* The file (from the root) with the answer of a task that is done, or NULL. */
 	const char *(*answer)(void *ctx, uint32_t task);
 	bool (*skipped)(void *ctx, uint32_t task);
+	/* The files (from the root) that its `attach` names; views. */
+	bool (*attached)(
+		void *ctx, const struct attempt *a, struct strs *files, struct err *err);
 };
 
 /* The end of a step that did not go well: the class and one line for people. */

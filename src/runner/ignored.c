@@ -2,10 +2,9 @@
 
 #include "base/vec.h"
 #include "runner/capture.h"
+#include "runner/git.h"
 
 #include <string.h>
-
-extern char **environ;
 
 struct asking {
 	struct arena *arena;
@@ -26,22 +25,6 @@ static void on_list(void *ctx, const struct str *out, const char *problem)
 	uv_stop(k->loop);
 }
 
-/* A hook of git sets variables that name another repository. */
-static void add_environment(struct strs *out)
-{
-	static const char *const dropped[] = { "GIT_DIR=", "GIT_WORK_TREE=", "GIT_INDEX_FILE=",
-		"GIT_COMMON_DIR=", "GIT_PREFIX=", "GIT_OBJECT_DIRECTORY=", "GIT_NAMESPACE=" };
-
-	for (char **e = environ; *e; e++) {
-		bool keep = true;
-		for (size_t i = 0; i < sizeof(dropped) / sizeof(*dropped); i++)
-			keep &= !str_starts(*e, dropped[i]);
-		if (keep)
-			vec_push(out, *e);
-	}
-	vec_push(out, NULL);
-}
-
 void ignored_read(struct arena *a, const char *root, uv_loop_t *loop, struct processes *processes,
 	struct map *paths, const char **problem)
 {
@@ -51,7 +34,7 @@ void ignored_read(struct arena *a, const char *root, uv_loop_t *loop, struct pro
 	struct strs environment = { 0 };
 	struct err err;
 
-	add_environment(&environment);
+	git_environment(&environment);
 	struct capture_spec spec = {
 		.loop = loop,
 		.processes = processes,

@@ -4,157 +4,22 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "graph/build.h"
-#include "runner/capture.h"
 #include "runner/claude_flags.h"
+#include "runner/look_private.h"
 #include "spec/schema.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-enum { FILE_MAX = 16 << 20 };
-
-struct looker {
-	struct runner_context *ctx;
-	struct arena arena;                  /* keys and outputs */
-	struct map index;                    /* "TASK\0COMMAND" → in outputs */
-	VEC(struct text) outputs;            /* s and len only */
-	VEC(struct look *) running, waiting; /* with a command; for one that another look runs */
-};
-
-/* One look of one attempt. */
-struct look {
-	struct looker *looker;
-	struct attempt *a;
-	struct runner_events events;
-	struct values_scope names;
-	struct template_scope scope;
-	struct capture *capture; /* the command that runs */
-	const char *command;     /* its line */
-	const char *key;         /* and what its output is known by */
-	size_t key_len;
-	bool goes_on;       /* there is no `when`, or it said yes */
-	struct value *axes; /* as variables; behind them in one array: */
-	struct value *env;  /* the task's own, and ours */
-	size_t naxes, nenv;
-};
-
 static void look_on(struct look *k);
 
-/* An axis may be in a command as text, which tells two of them apart, or as a variable. */
-static bool names_an_axis(const struct look *k, const char *command)
+/* For commands the axes and vars as well: claude gets neither. */
+static char **environment(struct look *k, bool command)
 {
-	for (size_t i = 0; i < k->naxes; i++)
-		if (strstr(command, k->axes[i].name))
-			return true;
-	return false;
-}
-
-static const char *key_of(struct look *k, const char *command, size_t *len)
-{
-	const struct task *t = attempt_task(k->a);
-	const char *task = names_an_axis(k, command) ? t->name : t->spec->name;
-	size_t n = strlen(task) + 1;
-	char *key = arena_alloc(&k->looker->arena, n + strlen(command) + 1);
-
-	memcpy(key, task, n);
-	memcpy(key + n, command, strlen(command));
-	*len = n + strlen(command);
-	return key;
-}
-
-static const struct text *known_output(struct look *k, const char *command)
-{
-	size_t len;
-	const char *key = key_of(k, command, &len);
-	size_t *at = map_get(&k->looker->index, key, len);
-	return at ? &k->looker->outputs.v[*at] : NULL;
-}
-
-static bool add_file(struct look *k, const char *path, struct str *out, struct err *err)
-{
-	const struct graph *g = k->a->graph;
-	char *resolved = path_resolve(attempt_path(k->a, path), err);
-	bool inside = resolved && path_below(g->top, resolved);
-	bool ok = inside && file_read(resolved, FILE_MAX, out, err);
-
-	if (resolved && !inside)
-		err_set(err, "file('%s') leads out of the repository", path);
-	free(resolved);
-	return ok;
-}
-
-static bool add_answer_of(struct look *k, uint32_t task, struct str *out, struct err *err)
-{
-	struct runner_context *ctx = k->looker->ctx;
-	const char *path = ctx->answer(ctx->answers_ctx, task);
-	return !path || file_read(attempt_path(k->a, path), FILE_MAX, out, err);
-}
-
-/* All that were not skipped, each under its name. */
-static bool add_answers(struct look *k, uint32_t whole, struct str *out, struct err *err)
-{
-	struct runner_context *ctx = k->looker->ctx;
-	const struct task *tasks = k->a->graph->tasks;
-
-	for (uint32_t i = whole + 1; i <= whole + tasks[whole].instances; i++) {
-		if (ctx->skipped(ctx->answers_ctx, i))
-			continue;
-		str_addf(out, "%s## %s\n", out->len ? "\n" : "", tasks[i].name);
-		if (!add_answer_of(k, i, out, err))
-			return false;
-		if (out->s[out->len - 1] != '\n')
-			str_addc(out, '\n');
-		if (out->len > TEMPLATE_EXPANDED_MAX)
-			return err_set(err, "the answers of '%s' are longer than %d MiB in all",
-				tasks[whole].name, TEMPLATE_EXPANDED_MAX >> 20);
-	}
-	return true;
-}
-
-static bool add_answer(struct look *k, const char *name, struct str *out, struct err *err)
-{
-	uint32_t task;
-
-	if (!graph_find(k->a->graph, name, &task))
-		return err_set(err, "there is no task '%s'", name);
-	if (k->a->graph->tasks[task].is_matrix)
-		return add_answers(k, task, out, err);
-	return add_answer_of(k, task, out, err);
-}
-
-static bool call(void *ctx, enum template_function function, const char *const *args, size_t n,
-	struct str *out, struct err *err)
-{
-	struct look *k = ctx;
-	(void)n;
-	switch (function) {
-	case FUNCTION_SH: {
-		const struct text *output = known_output(k, args[0]);
-		if (!output)
-			return err_set(err, "sh('%s') has not run", args[0]);
-		str_addn(out, output->s, output->len);
-		return true;
-	}
-	case FUNCTION_FILE:
-		return add_file(k, args[0], out, err);
-	case FUNCTION_RESPONSE:
-		return add_answer(k, args[0], out, err);
-	default:
-		return err_set(err, "this function can't be used yet");
-	}
-}
-
-static bool name(void *ctx, const char *text, struct str *out, struct err *err)
-{
-	struct look *k = ctx;
-	return values_name(&k->names, text, out, err);
-}
-
-static bool env(void *ctx, const char *text, struct str *out)
-{
-	struct look *k = ctx;
-	return values_env(&k->names, text, out);
+	const struct value *first = command ? k->axes : k->env;
+	return values_environment(k->looker->ctx->values, &k->a->arena, first,
+		(size_t)(k->env + k->nenv - first), command);
 }
 
 static void look_end(struct look *k)
@@ -192,29 +57,29 @@ static void wake_waiting(struct looker *l)
 	}
 }
 
-static void keep_output(struct look *k, const struct str *out)
+static void fail_by(struct look *k, const struct known *known)
 {
-	struct looker *l = k->looker;
-	map_put(&l->index, k->key, k->key_len, l->outputs.n);
-	vec_push(&l->outputs,
-		(struct text){ .s = arena_strndup(&l->arena, out->s, out->len), .len = out->len });
+	attempt_fail(k->a, k->a->cancelled ? OUTCOME_INTERRUPTED : OUTCOME_FAILED, "sh('%s') %s",
+		k->command, known->problem);
+	look_end(k);
 }
 
 static void on_output(void *ctx, const struct str *out, const char *problem)
 {
 	struct look *k = ctx;
 	struct looker *l = k->looker;
+	struct known known = { .text = { .s = out->s, .len = out->len },
+		.problem = problem,
+		.exit_code = capture_exit_code(k->capture) };
 
 	k->capture = NULL;
 	remove_look(l->running.v, &l->running.n, k);
-	if (problem) {
-		attempt_fail(k->a, k->a->cancelled ? OUTCOME_INTERRUPTED : OUTCOME_FAILED,
-			"sh('%s') %s", k->command, problem);
-		look_end(k);
-	} else {
-		keep_output(k, out);
+	if (!k->a->cancelled)
+		look_keep(k, &known);
+	if (problem)
+		fail_by(k, &known);
+	else
 		look_on(k);
-	}
 	wake_waiting(l);
 }
 
@@ -236,9 +101,15 @@ static void run_command(struct look *k, const char *command)
 	struct strs words = { 0 };
 	struct err err;
 
+	const struct known *known = look_known(k, command);
+
 	k->command = command;
-	k->key = key_of(k, command, &k->key_len);
-	if (runs_already(k)) {
+	k->key = look_known_by(k, command, &k->key_len);
+	if (known) {
+		fail_by(k, known);
+		return;
+	}
+	if (runs_already(k) || k->looker->running.n >= k->looker->max) {
 		vec_push(&k->looker->waiting, k);
 		return;
 	}
@@ -247,7 +118,7 @@ static void run_command(struct look *k, const char *command)
 		.loop = ctx->loop,
 		.processes = ctx->processes,
 		.argv = (char *const *)words.v,
-		.env = k->a->environment,
+		.env = environment(k, true),
 		.dir = k->a->cwd,
 	};
 	k->capture = capture_start(&spec, on_output, k, &err);
@@ -270,7 +141,8 @@ static bool next_command(
 			continue;
 		if (!template_args(e, &k->scope, &k->a->arena, &args, err))
 			return false;
-		if (known_output(k, args[0]))
+		const struct known *known = look_known(k, args[0]);
+		if (known && !known->problem)
 			continue;
 		*command = args[0];
 		return true;
@@ -324,14 +196,6 @@ static bool expand_env(struct look *k, struct err *err)
 	return true;
 }
 
-/* For commands the axes and vars as well: claude gets neither. */
-static char **environment(struct look *k, bool command)
-{
-	const struct value *first = command ? k->axes : k->env;
-	return values_environment(k->looker->ctx->values, &k->a->arena, first,
-		(size_t)(k->env + k->nenv - first), command);
-}
-
 /* A system prompt is the author's word: no "@/path" is looked for in it. */
 static bool expand_system_prompts(struct look *k, struct err *err)
 {
@@ -361,7 +225,7 @@ static bool expand_prompts(struct look *k, struct err *err)
 	const struct text *prompt = &attempt_task(a)->spec->prompt;
 
 	a->prompt = expanded(k, prompt, &a->prompt_len, err);
-	a->foreign = is_foreign(k, prompt);
+	a->foreign = is_foreign(k, prompt) || attempt_task(a)->attach.n;
 	return a->prompt && expand_system_prompts(k, err);
 }
 
@@ -373,7 +237,8 @@ static bool expand_all(struct look *k, struct err *err)
 
 	if (!expand_env(k, err))
 		return false;
-	a->environment = environment(k, !task_asks_claude(attempt_task(a)));
+	if (!a->looks_only)
+		a->environment = environment(k, !task_asks_claude(attempt_task(a)));
 	if (spec->prompt.s)
 		return expand_prompts(k, err);
 	for (size_t i = 0; i < spec->run.n; i++) {
@@ -385,33 +250,55 @@ static bool expand_all(struct look *k, struct err *err)
 	return true;
 }
 
-static void on_when(void *ctx, const struct str *out, const char *problem)
+static void take_when(struct look *k, const struct known *known)
 {
-	struct look *k = ctx;
-	int code = capture_exit_code(k->capture);
-
-	(void)out;
-	k->capture = NULL;
-	if (!problem) {
+	if (!known->problem) {
 		k->goes_on = true;
 		look_on(k);
 		return;
 	}
-	if (code > 0)
-		attempt_fail(k->a, OUTCOME_SKIPPED, "'when' %s", problem);
-	else
+	/* In a dry run it may say otherwise once that has run which comes first. */
+	if (known->exit_code > 0 && !k->a->waits_for)
+		attempt_fail(k->a, OUTCOME_SKIPPED, "'when' %s", known->problem);
+	else if (known->exit_code <= 0)
 		attempt_fail(k->a, k->a->cancelled ? OUTCOME_INTERRUPTED : OUTCOME_FAILED,
-			"'when' %s", problem);
+			"'when' %s", known->problem);
 	look_end(k);
+}
+
+static void on_when(void *ctx, const struct str *out, const char *problem)
+{
+	struct look *k = ctx;
+	struct looker *l = k->looker;
+	struct known known = { .text = { .s = out->s },
+		.problem = problem,
+		.exit_code = capture_exit_code(k->capture) };
+
+	k->capture = NULL;
+	remove_look(l->running.v, &l->running.n, k);
+	if (!k->a->cancelled)
+		look_keep(k, &known);
+	take_when(k, &known);
+	wake_waiting(l);
 }
 
 /* By the shell in any case: there a program that is not found is an exit code like others. */
 static void ask_when(struct look *k)
 {
 	const struct task_spec *spec = attempt_task(k->a)->spec;
+	const struct known *known = look_known_when(k);
 	struct strs words = { 0 };
 	struct err err;
 	size_t len;
+
+	if (known) {
+		take_when(k, known);
+		return;
+	}
+	if (k->looker->running.n >= k->looker->max) {
+		vec_push(&k->looker->waiting, k);
+		return;
+	}
 
 	const char *command = expand_env(k, &err) ? expanded(k, &spec->when, &len, &err) : NULL;
 	if (!command) {
@@ -431,7 +318,9 @@ static void ask_when(struct look *k)
 	};
 	k->capture = capture_start(&capture, on_when, k, &err);
 	vec_release(&words);
-	if (!k->capture)
+	if (k->capture)
+		vec_push(&k->looker->running, k);
+	else
 		look_fail(k, OUTCOME_SPAWN, err.text);
 }
 
@@ -446,6 +335,12 @@ static const struct text *next_text(const struct look *k, size_t *i)
 	if (at == 0)
 		return &spec->when;
 	return at <= spec->env.n ? &spec->env.v[at - 1].value : NULL;
+}
+
+static void look_over(struct look *k)
+{
+	look_make_key(k);
+	look_end(k);
 }
 
 /* Runs what is still missing, one command after the other; then expands. */
@@ -468,7 +363,7 @@ static void look_on(struct look *k)
 	else if (!expand_all(k, &err))
 		look_fail(k, OUTCOME_FAILED, err.text);
 	else
-		look_end(k);
+		look_over(k);
 }
 
 static void add_axes(struct look *k, const struct task *t)
@@ -478,6 +373,13 @@ static void add_axes(struct look *k, const struct task *t)
 			t->axes[i].text };
 	k->naxes = t->naxes;
 	k->env = k->axes + t->naxes;
+}
+
+static const char *mark_of(struct looker *l)
+{
+	if (!l->mark)
+		l->mark = arena_printf(&l->arena, "%s:%s", l->ctx->run, l->ctx->root);
+	return l->mark;
 }
 
 static void add_own_env(struct look *k)
@@ -492,15 +394,11 @@ static void add_own_env(struct look *k)
 		k->env[i].name = pairs->v[i].name;
 	k->nenv = pairs->n;
 	k->env[k->nenv++] = (struct value){ "CLAUDEMAKE_ATTEMPT", a->name };
-	k->env[k->nenv++] = (struct value){ "CLAUDEMAKE_RUN",
-		arena_printf(&a->arena, "%s:%s", k->looker->ctx->run, a->graph->root) };
+	k->env[k->nenv++] = (struct value){ "CLAUDEMAKE_RUN", mark_of(k->looker) };
 	k->env[k->nenv++] = (struct value){ "PWD", a->cwd };
 	/* What a killed run left of its commands is known by this. */
 	if (!task_asks_claude(t))
-		k->env[k->nenv++] = (struct value){ "CLAUDEMAKE_COMMAND",
-			arena_printf(&a->arena, "%s:%s", k->looker->ctx->run, a->graph->root) };
-	/* sh() runs before the task's own env, which may hold sh() itself, is there. */
-	a->environment = environment(k, true);
+		k->env[k->nenv++] = (struct value){ "CLAUDEMAKE_COMMAND", mark_of(k->looker) };
 }
 
 static void make_session(struct attempt *a)
@@ -517,11 +415,24 @@ static void make_session(struct attempt *a)
 		b[15]);
 }
 
+/* In a dry run: what its texts hold may be made by what would run before it. */
+static bool can_be_looked_at(const struct attempt *a)
+{
+	const struct text *text;
+	const struct template_expr *e;
+
+	for (size_t i = 0; a->waits_for && (text = task_next_prose(attempt_task(a)->spec, &i));)
+		for (size_t p = 0; text->template && (e = template_next_expr(text->template, &p));)
+			if (e->function != FUNCTION_NONE)
+				return false;
+	return true;
+}
+
 static void look_start(void *self, struct attempt *a, const struct runner_events *events)
 {
 	const struct task *t = attempt_task(a);
 
-	if (t->is_matrix) {
+	if (t->is_matrix || !can_be_looked_at(a)) {
 		events->done(events->ctx, a);
 		return;
 	}
@@ -529,10 +440,10 @@ static void look_start(void *self, struct attempt *a, const struct runner_events
 	*k = (struct look){
 		.looker = self, .a = a, .events = *events, .goes_on = !t->spec->when.s
 	};
-	k->scope = (struct template_scope){ .ctx = k, .name = name, .env = env, .call = call };
+	k->scope = (struct template_scope){ .ctx = k, .name = look_name, .env = look_env, .call = look_call };
 	a->cwd = t->dir ? attempt_path(a, t->dir) : a->graph->root;
 	a->work = k;
-	if (task_asks_claude(t))
+	if (task_asks_claude(t) && !a->looks_only)
 		make_session(a);
 	add_own_env(k);
 	k->names = (struct values_scope){ .values = k->looker->ctx->values,
@@ -564,10 +475,11 @@ static void look_cancel(void *self, struct attempt *a, enum cancel how)
 		look_fail(k, OUTCOME_INTERRUPTED, "stopped");
 }
 
-struct looker *looker_new(struct runner_context *ctx)
+struct looker *looker_new(struct runner_context *ctx, unsigned jobs)
 {
 	struct looker *l = mem_alloc(sizeof(*l));
 	l->ctx = ctx;
+	l->max = jobs;
 	arena_init(&l->arena);
 	map_init(&l->index);
 	return l;
@@ -578,7 +490,7 @@ void looker_free(struct looker *l)
 	if (!l)
 		return;
 	map_release(&l->index);
-	vec_release(&l->outputs);
+	vec_release(&l->known);
 	vec_release(&l->running);
 	vec_release(&l->waiting);
 	arena_release(&l->arena);

@@ -10,7 +10,7 @@
 
 struct looker;
 
-struct looker *looker_new(struct runner_context *ctx);
+struct looker *looker_new(struct runner_context *ctx, unsigned jobs);
 void looker_free(struct looker *l);
 struct runner looker_runner(struct looker *l);
 

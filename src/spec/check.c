@@ -334,10 +334,15 @@ static void check_kinds(struct decoder *d, const struct task_spec *task, enum sc
 	for (const struct schema_key *k = keys; k < keys + n; k++) {
 		if (k->where != WHERE_TASK || (k->kinds & kind) || !given_has(&task->given, k))
 			continue;
-		if (kind == KIND_GROUP)
+		if (kind == KIND_GROUP && (k->kinds & KIND_RUN))
 			decode_mistake(d, key_place(map, k->name),
 				"'%s' is for tasks with 'prompt' or 'run', and '%s' has neither: "
 				"add one of them, or remove it",
+				k->name, task->name);
+		else if (kind == KIND_GROUP)
+			decode_mistake(d, key_place(map, k->name),
+				"'%s' is for tasks with 'prompt', and '%s' has none: add one, or "
+				"remove it",
 				k->name, task->name);
 		else
 			decode_mistake(d, key_place(map, k->name),

@@ -32,6 +32,9 @@ struct json {
 
 enum via { VIA_CLI, VIA_API, VIA_BATCH };
 
+/* Runs again after a success: where something has changed, each time, or never by itself. */
+enum rerun { RERUN_CHANGED, RERUN_ALWAYS, RERUN_ONCE };
+
 /* What a task does not say itself and defaults do not either. */
 enum {
 	DEFAULT_JOBS = 4,
@@ -69,7 +72,7 @@ struct task_spec {
 	struct given given;
 	struct text desc, prompt, save, dir, when, pool;
 	struct text prompt_file; /* what is in it; where a task has one, prompt is it */
-	struct texts run, needs, after, inputs, outputs, edits, model, shell;
+	struct texts run, needs, after, inputs, attach, outputs, edits, model, shell;
 	struct pairs env;
 	enum via via;
 	struct text effort, permission_mode, agent, system_prompt, append_system_prompt;
@@ -84,6 +87,7 @@ struct task_spec {
 	struct batch batch;
 	int64_t priority;
 	bool allow_failure;
+	enum rerun rerun; /* where not given: always if it declares nothing, else changed */
 };
 
 enum var_kind { VAR_TEXT, VAR_SH, VAR_REQUIRED };
@@ -121,13 +125,14 @@ struct limits {
 		size_t n;
 	} pools;
 	int64_t usage_wait_ms;
-	double load;        /* no new command above this system load; 0: none */
+	double load; /* no new command above this system load; 0: none */
 	struct pairs later;
 };
 
 struct claudefile {
 	const char *file; /* the name for messages */
 	struct given given;
+	bool lock; /* successes are kept in Claudefile.lock too */
 	struct texts default_targets, dotenv, shell;
 	struct pairs env;
 	struct {
@@ -175,8 +180,7 @@ const struct model_def *claudefile_model(const struct claudefile *cf, const char
 const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id);
 
 /* The full id of a model that a person names: NULL where that is no alias and can't be an id. */
-const char *claudefile_choose_model(
-	const struct claudefile *cf, const char *name, struct err *err);
+const char *claudefile_choose_model(const struct claudefile *cf, const char *name, struct err *err);
 
 /* The full model id behind a name of the file: its models, then built-in aliases, then itself. */
 const char *claudefile_model_id(const struct claudefile *cf, const char *name);

@@ -283,6 +283,24 @@ static bool read_via(struct decoder *d, const struct schema_key *key, struct nod
 	return false;
 }
 
+static bool read_rerun(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	static const char *const names[] = {
+		[RERUN_CHANGED] = "changed", [RERUN_ALWAYS] = "always", [RERUN_ONCE] = "once", NULL
+	};
+
+	if (!decode_is_scalar(d, key, n))
+		return false;
+	for (int i = 0; names[i]; i++)
+		if (strcmp(names[i], n->text) == 0) {
+			*(enum rerun *)field = (enum rerun)i;
+			return true;
+		}
+	decode_mistake(d, n->at, "'%s' must be changed, always or once, not '%s'%s", key->name,
+		n->text, decode_suggest(d, n->text, names));
+	return false;
+}
+
 static const struct type types[TYPES] = {
 	[TYPE_TEXT] = { read_text, sizeof(struct text), "a text", NO_TEMPLATE, NULL, false },
 	[TYPE_VALUE] = { read_text, sizeof(struct text), "a text", TEMPLATE_VALUE, NULL, false },
@@ -323,6 +341,8 @@ static const struct type types[TYPES] = {
 	[TYPE_MONEY] = { decode_money, sizeof(double), "an amount of USD", NO_TEMPLATE, NULL,
 		false },
 	[TYPE_VIA] = { read_via, sizeof(enum via), "cli, api or batch", NO_TEMPLATE, NULL, false },
+	[TYPE_RERUN] = { read_rerun, sizeof(enum rerun), "changed, always or once", NO_TEMPLATE,
+		NULL, false },
 	[TYPE_INTEGER] = { decode_integer, sizeof(int64_t), "a whole number", NO_TEMPLATE, NULL,
 		false },
 	[TYPE_REGEX] = { read_text, sizeof(struct text), "a regex", NO_TEMPLATE, check_regex,

@@ -100,8 +100,11 @@ static bool read_value(struct decoder *d, const char *name, struct node *n, stru
 
 	if (n->broken)
 		return false;
-	if (n->kind == NODE_SCALAR && !node_is_null(n))
-		return decode_any_text(d, &key, n, out);
+	if (n->kind == NODE_SCALAR && !node_is_null(n)) {
+		/* There may be very many, and most of them are plain words. */
+		*out = (struct text){ .s = n->text, .len = n->len, .at = n->at, .node = n };
+		return !strstr(n->text, "${{") || decode_any_text(d, &key, n, out);
+	}
 	if (n->kind == NODE_SCALAR)
 		decode_mistake(d, n->at, "'%s' is empty here: give it a value", name);
 	else

@@ -64,8 +64,10 @@ static const struct outcome_class classes[OUTCOME_COUNT] = {
 	[OUTCOME_BUDGET] = { "budget", AGAIN_NO, false, true, "the money allowed is spent",
 		"allow more, or make the task smaller", false },
 	[OUTCOME_MODIFIED] = { "modified", AGAIN_NO, false, false,
-		"a file it would write was changed by hand",
-		"--force=TASK overwrites it, -t keeps it", false },
+		"it would overwrite what a person wrote",
+		"claudemake --force=TASK TASK overwrites it and keeps a copy in .claudemake/trash; "
+		"claudemake -t TASK takes it as it is",
+		false },
 	[OUTCOME_CONFLICT] = { "conflict", AGAIN_NO, false, false, "its branch can't be merged",
 		"merge the branch by hand", false },
 	[OUTCOME_SPAWN] = { "spawn", AGAIN_NO, false, false, "it could not be started",

@@ -49,9 +49,10 @@ enum schema_type {
 	TYPE_LOAD,     /* a system load: above 0 */
 	TYPE_MONEY,    /* USD per million tokens, 0 or more */
 	TYPE_VIA,
+	TYPE_RERUN,
 	TYPE_INTEGER, /* a whole number, below 0 too */
-	TYPE_REGEX, /* no templates */
-	TYPE_POOL,  /* one of limits.pools */
+	TYPE_REGEX,   /* no templates */
+	TYPE_POOL,    /* one of limits.pools */
 	TYPE_BATCH,
 	TYPE_MATRIX,
 	TYPE_POOLS,
@@ -62,7 +63,7 @@ enum schema_type {
 	TYPE_ARGS,        /* arguments for the claude program */
 	TYPE_JSON,        /* a map, or the path of a file */
 	TYPE_PROMPT_FILE, /* a path; the value is what is in the file, as of TYPE_PROSE */
-	TYPE_RETRY, /* a number, or a map with keys of its own, as all below */
+	TYPE_RETRY,       /* a number, or a map with keys of its own, as all below */
 	TYPE_PRICE,
 	TYPE_VARS,
 	TYPE_MODELS,

@@ -140,6 +140,12 @@ static void take_prompt_file(struct task_spec *task)
 		given_set(&task->given, schema_find("prompt", WHERE_TASK));
 }
 
+static bool declares_nothing(const struct task_spec *task)
+{
+	return !task->inputs.n && !task->attach.n && !task->outputs.n && !task->edits.n &&
+		!task->save.s;
+}
+
 static void complete_task(struct decoder *d, struct task_spec *task, enum schema_kind kind)
 {
 	take_prompt_file(task);
@@ -147,6 +153,8 @@ static void complete_task(struct decoder *d, struct task_spec *task, enum schema
 		task->shell = d->cf->shell;
 	if (kind == KIND_PROMPT && !task->model.n)
 		task->model = (struct texts){ .v = d->sonnet, .n = 1 };
+	if (kind != KIND_GROUP && !task_given(task, "rerun"))
+		task->rerun = declares_nothing(task) ? RERUN_ALWAYS : RERUN_CHANGED;
 }
 
 static bool is_task_map(struct decoder *d, const struct node *n, const char *name)

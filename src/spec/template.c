@@ -8,6 +8,11 @@ struct piece {
 	size_t len;
 };
 
+static struct piece piece_of(const struct str *s)
+{
+	return (struct piece){ s->s, s->len };
+}
+
 static bool is_space(char c)
 {
 	return c && strchr(" \t\r\n\v\f", c);
@@ -200,15 +205,15 @@ static bool not_set(const char *name, struct err *err)
 		name + 4, name);
 }
 
-static bool fits_command(const char *what, const struct str *text, size_t max, struct err *err)
+static bool fits_command(const char *what, struct piece text, size_t max, struct err *err)
 {
-	if (text->len > max)
+	if (text.len > max)
 		return err_set(err,
 			"%s is %zu bytes long, and a command takes %zu at most: 'save' what is "
 			"long to "
 			"a file and use that file in the command",
-			what, text->len, max);
-	if (strlen(text->s) < text->len)
+			what, text.len, max);
+	if (memchr(text.s, 0, text.len))
 		return err_set(err, "%s holds a NUL byte, which no command can take", what);
 	return true;
 }
@@ -235,7 +240,7 @@ static bool add_piece(const struct template_expr *e, const struct template_piece
 	if (ok && !set)
 		ok = err_set(err, "environment variable '%s' is not set; set it", piece->text + 4);
 	if (ok && e->function == FUNCTION_SH)
-		ok = fits_command(piece->text, &value, TEMPLATE_COMMAND_VALUE_MAX, err);
+		ok = fits_command(piece->text, piece_of(&value), TEMPLATE_COMMAND_VALUE_MAX, err);
 	if (ok && e->function == FUNCTION_SH)
 		add_word(out, &value, next);
 	else if (ok)
@@ -260,7 +265,8 @@ static bool add_arg(const struct template_expr *e, const struct template_arg *ar
 				TEMPLATE_EXPANDED_MAX >> 20);
 	}
 	if (e->function == FUNCTION_SH)
-		return fits_command("the command", out, TEMPLATE_COMMAND_VALUE_MAX - 1, err);
+		return fits_command(
+			"the command", piece_of(out), TEMPLATE_COMMAND_VALUE_MAX - 1, err);
 	if (strlen(out->s) < out->len)
 		return err_set(err, "the argument in %s holds a NUL byte", e->shown);
 	return true;
@@ -307,7 +313,7 @@ static bool apply_filter(const struct template_expr *e, const struct template_fi
 	struct str *value, struct err *err)
 {
 	struct str out = STR_INIT;
-	bool ok = filter(f, (struct piece){ value->s, value->len }, &out);
+	bool ok = filter(f, piece_of(value), &out);
 
 	str_release(value);
 	*value = out;
@@ -352,8 +358,11 @@ static bool add_expr(const struct template *t, size_t i, const struct template_s
 	bool command = t->use == TEMPLATE_COMMAND;
 	struct str value = STR_INIT;
 
+	if (e->function == FUNCTION_NONE && !e->nfilters && !command)
+		return add_value(e, scope, out, err);
 	bool ok = add_value(e, scope, &value, err) &&
-		(!command || fits_command(e->shown, &value, TEMPLATE_COMMAND_VALUE_MAX, err));
+		(!command ||
+			fits_command(e->shown, piece_of(&value), TEMPLATE_COMMAND_VALUE_MAX, err));
 	if (ok && command && !e->raw)
 		add_word(out, &value, first_byte(t, i + 1));
 	else if (ok)
@@ -365,22 +374,22 @@ static bool add_expr(const struct template *t, size_t i, const struct template_s
 bool template_expand(const struct template *t, const struct template_scope *scope, struct str *out,
 	struct err *err)
 {
-	struct str text = STR_INIT;
+	size_t start = out->len;
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < t->n; i++) {
 		if (t->parts[i].expr)
-			ok = add_expr(t, i, scope, &text, err);
+			ok = add_expr(t, i, scope, out, err);
 		else
-			str_addn(&text, t->parts[i].literal, t->parts[i].len);
-		if (ok && too_long(&text))
+			str_addn(out, t->parts[i].literal, t->parts[i].len);
+		if (ok && out->len - start > TEMPLATE_EXPANDED_MAX)
 			ok = longer_than_allowed("the expanded text", err);
 	}
 	if (ok && t->use == TEMPLATE_COMMAND)
-		ok = fits_command("the command", &text, TEMPLATE_COMMAND_VALUE_MAX - 1, err);
-	if (ok)
-		str_addn(out, text.s, text.len);
-	str_release(&text);
+		ok = fits_command("the command", (struct piece){ out->s + start, out->len - start },
+			TEMPLATE_COMMAND_VALUE_MAX - 1, err);
+	if (!ok)
+		str_truncate(out, start);
 	return ok;
 }
 
@@ -392,6 +401,12 @@ char *template_variable(struct arena *a, const char *name)
 		if (*c == '.')
 			*c = '_';
 	return variable;
+}
+
+bool text_is_plain(const struct text *text)
+{
+	const struct template *t = text->template;
+	return !t || (t->n == 1 && t->parts->literal == text->s && t->parts->len == text->len);
 }
 
 bool text_expand(const struct text *text, const struct template_scope *scope, struct str *out,

@@ -138,6 +138,9 @@ bool template_expand(const struct template *t, const struct template_scope *scop
 bool text_expand(const struct text *text, const struct template_scope *scope, struct str *out,
 	struct err *err);
 
+/* Is it what it expands to? */
+bool text_is_plain(const struct text *text);
+
 /* The texts of a function's arguments, as template_scope.call gets them; in the arena. */
 bool template_args(const struct template_expr *e, const struct template_scope *scope,
 	struct arena *a, const char ***args, struct err *err);

@@ -36,6 +36,11 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 	return 0;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static bool is_continuation(char c)
 {
 	return ((unsigned char)c & 0xc0) == 0x80;
@@ -217,7 +222,7 @@ size_t yaml_source_comment(const struct yaml_source *s, size_t end, int64_t inde
 {
 	size_t at = end, line = 0;
 
-	for (; at < s->len && strchr(" \t\r\n", s->bytes[at]); at++) {
+	for (; at < s->len && is_blank(s->bytes[at]); at++) {
 		if (s->bytes[at] == '\n' || s->bytes[at] == '\r')
 			line = at + 1;
 	}

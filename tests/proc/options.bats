@@ -94,7 +94,7 @@ sleeping() {
 	YAML
 	cm_run 0 -n --model deep
 	[ "$(grep -c 'claude-opus-5-5' <<<"$output")" = 2 ]
-	[[ $output == *"run c"$'\n'* ]]
+	[[ $output == *"run c: it runs each time"$'\n'* ]]
 	CM_ENV=(CLAUDEMAKE_MODEL=fable)
 	cm_run 0 -n
 	[ "$(grep -c 'claude-fable-5-2' <<<"$output")" = 2 ]

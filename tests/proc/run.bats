@@ -175,14 +175,15 @@ KEPT=file' >.env
 	[[ $stderr == *"done: 4 tasks in "* ]]
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/execs")" = 1 ]
 	listing | diff "$BATS_TEST_TMPDIR/before" -
-	sed -i '/^vars/d; s/ \${{ v }}//' Claudefile
+	# sh() runs in a dry run, too.
+	sed -i '/^vars/d; s/ \${{ v }}//; s/touch ran-sh/true/; s/touch ran-env/true/; s/nowhere.txt/Claudefile/' Claudefile
 	listing >"$BATS_TEST_TMPDIR/before"
 	run --separate-stderr timeout 60 "${CLAUDE_ENV[@]}" strace -f -qq -e trace=execve -o "$BATS_TEST_TMPDIR/execs" \
 		"$CLAUDEMAKE" -n
 	echo "$output$stderr"
 	[ "$status" = 0 ]
 	[[ $output == *plan*write*check* ]]
-	[ "$(wc -l <"$BATS_TEST_TMPDIR/execs")" = 1 ]
+	run ! grep -E 'ran-command|supervise' "$BATS_TEST_TMPDIR/execs"
 	listing | diff "$BATS_TEST_TMPDIR/before" -
 }
 
@@ -310,7 +311,7 @@ need() {
 	cm_start -j4 all
 	cm_run 0 -j4 all
 	cm_ends 0
-	[ "$(db "select count(*) from attempt where outcome = 'ok'")" = 80 ]
+	[ "$(db "select count(distinct task) from attempt where outcome = 'ok'")" = 40 ]
 	[ "$(db "pragma integrity_check")" = ok ]
 }
 

@@ -121,6 +121,8 @@ static void map_keeps(void **state)
 	(void)state;
 	map_init(&m);
 	assert_null(map_gets(&m, "x"));
+	map_reserve(&m, 3);
+	assert_null(map_gets(&m, "x"));
 	for (size_t i = 0; i < N; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
 		assert_true(map_puts(&m, keys[i], i));
@@ -149,6 +151,7 @@ static void vec_grows(void **state)
 	vec_each (item, &v) {
 		sum++;
 	}
+	vec_reserve(&v, 1);
 	for (int i = 0; i < 100; i++)
 		vec_push(&v, i);
 	vec_each (item, &v) {

@@ -123,10 +123,11 @@ struct row {
 	const char *detail, *note;
 };
 
-#define OLD .version = "2.1.197"
-#define NEW .version = "2.1.330"
-#define ONE .content = true, .in = 100, .out = 20, .usd = 0.0004
-#define TWO .content = true, .in = 200, .out = 40, .usd = 0.0008
+#define OLD   .version = "2.1.197"
+#define NEW   .version = "2.1.330"
+#define ONE   .content = true, .in = 100, .out = 20, .usd = 0.0004
+#define TWO   .content = true, .in = 200, .out = 40, .usd = 0.0008
+#define THREE .content = true, .in = 300, .out = 60, .usd = 0.0012
 #define STOP                                                                                       \
 	{                                                                                          \
 		.reason = EXIT_STOP, .code = 130                                                   \
@@ -136,6 +137,7 @@ struct row {
 		.reason = EXIT_EXIT, .code = -1, .signal = 15                                      \
 	}
 #define DENIED_NOTE "denied: Write docs/a.md; to allow it: "
+#define READ_DENIED "denied: Read /etc/passwd; to allow it: allowed_tools: [Read]; "
 #define WROTE       .note = "wrote docs/a.md, which is not declared"
 #define LIMIT       "API Error: Request rejected (429) · This request would exceed your "
 #define ENDED       "[ede_diagnostic] result_type=user last_content_type=n/a stop_reason=tool_use"
@@ -145,6 +147,10 @@ static const struct row rows[] = {
 	{ "success-write", TWO, .answer = "I wrote docs/a.md.", WROTE },
 	{ "success-write", TWO, .kind = OUTPUTS, .answer = "I wrote docs/a.md.", WROTE },
 	{ "success-write", TWO, .kind = DOCS, .answer = "I wrote docs/a.md." },
+	{ "success-reads", OLD, THREE, .answer = "done",
+		.note = READ_DENIED "wrote a.md, new.md, n.ipynb, which are not declared" },
+	{ "success-reads", NEW, THREE, .answer = "done",
+		.note = READ_DENIED "wrote a.md, c.md, new.md and 1 more, which are not declared" },
 	{ "success-after-429", ONE, .answer = "stand-in answer for m1" },
 	{ "success", ONE, .exit = { .reason = EXIT_TIMEOUT, .code = -1, .signal = 9 },
 		.answer = "Hello." },
@@ -300,7 +306,7 @@ static void knows_every_recorded_stream(void **state)
 			fail_msg("no row for %s", e->d_name);
 	}
 	closedir(dir);
-	assert_int_equal(n, 54);
+	assert_int_equal(n, 56);
 }
 
 #define ASSISTANT(model, block)                                                                    \

@@ -221,7 +221,7 @@ static void bears_many_writes(void **state)
 
 	(void)state;
 	lab_init(&l, ANSWER);
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 2 * CLAUDE_WRITES_MAX; i++) {
 		str_reset(&line);
 		str_addf(&line, USE("%d", "Write", FILE_PATH("/a%d")) USED("%d", ""), i, i, i);
 		print(&l, line.s);

@@ -232,6 +232,69 @@ static void test_defaults(void **state)
 	assert_int_equal(group->env.n, 0);
 }
 
+static void test_rerun(void **state)
+{
+	static const struct {
+		const char *keys;
+		enum rerun rerun;
+	} rows[] = {
+		{ "run: x", RERUN_ALWAYS },
+		{ "run: x, needs: other, env: {A: b}, dir: d, when: x", RERUN_ALWAYS },
+		{ "prompt: x, model: opus", RERUN_ALWAYS },
+		{ "run: x, inputs: []", RERUN_ALWAYS },
+		{ "run: x, inputs: a", RERUN_CHANGED },
+		{ "prompt: x, attach: a", RERUN_CHANGED },
+		{ "run: x, outputs: a", RERUN_CHANGED },
+		{ "run: x, edits: a", RERUN_CHANGED },
+		{ "run: x, save: a", RERUN_CHANGED },
+		{ "run: x, rerun: once", RERUN_ONCE },
+		{ "run: x, rerun: changed", RERUN_CHANGED },
+		{ "run: x, inputs: a, rerun: always", RERUN_ALWAYS },
+		{ "run: '${{ i }}', matrix: {i: [1, 2]}", RERUN_ALWAYS },
+		{ "needs: other", RERUN_CHANGED },
+	};
+	const struct claudefile *cf;
+	struct str yaml = STR_INIT;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		str_reset(&yaml);
+		str_addf(&yaml, "tasks: {t: {%s}, other: {run: x}}\n", rows[i].keys);
+		cf = read_file(*state, yaml.s);
+		if (find_task(cf, "t")->rerun != rows[i].rerun)
+			fail_msg("%s", rows[i].keys);
+	}
+	cf = read_file(*state,
+		"defaults: {rerun: once, save: '${{ task.name }}.md'}\n"
+		"tasks: {a: {run: x}, b: {run: x, rerun: always}, c: {needs: a}}\n");
+	assert_int_equal(find_task(cf, "a")->rerun, RERUN_ONCE);
+	assert_int_equal(find_task(cf, "b")->rerun, RERUN_ALWAYS);
+	assert_int_equal(find_task(cf, "c")->rerun, RERUN_CHANGED);
+	cf = read_file(*state, "defaults: {inputs: a}\ntasks: {a: {run: x}}\n");
+	assert_int_equal(find_task(cf, "a")->rerun, RERUN_CHANGED);
+	str_release(&yaml);
+}
+
+static void test_lock_and_attach(void **state)
+{
+	const struct claudefile *cf = read_file(*state,
+		"lock: true\n"
+		"vars: {page: 1}\n"
+		"defaults: {attach: all.md}\n"
+		"tasks:\n"
+		"  a: {prompt: x, attach: ['docs/*.md', '!docs/${{ page }}.md', /etc/motd]}\n"
+		"  b: {prompt: x}\n"
+		"  c: {run: x}\n");
+
+	assert_true(cf->lock);
+	assert_texts(&find_task(cf, "a")->attach, "docs/*.md|!docs/${{ page }}.md|/etc/motd");
+	assert_texts(&find_task(cf, "b")->attach, "all.md");
+	assert_int_equal(find_task(cf, "c")->attach.n, 0);
+	cf = read_file(*state, "lock: false\ntasks: {a: {run: x}}\n");
+	assert_false(cf->lock);
+	cf = read_file(*state, "tasks: {a: {run: x}}\n");
+	assert_false(cf->lock);
+}
+
 static void test_limits(void **state)
 {
 	struct world *w = *state;
@@ -438,6 +501,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_task, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rerun, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lock_and_attach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),

@@ -204,6 +204,14 @@ static void handles_texts(void **state)
 	assert_string_equal(glob_fixed_prefix(&a, "src/\\[a\\]/*"), "src/[a]/");
 	assert_string_equal(glob_fixed_prefix(&a, "src/a.c"), "src/");
 	assert_string_equal(glob_fixed_prefix(&a, "*.c"), "");
+	assert_int_equal(glob_fixed_start("src/x*.c"), 5);
+	assert_int_equal(glob_fixed_start("src/a\\*.c"), 5);
+	assert_int_equal(glob_fixed_start("a.c"), 3);
+	assert_string_equal(glob_fixed_end("src/x*.c"), ".c");
+	assert_string_equal(glob_fixed_end("**/x.c"), "x.c");
+	assert_string_equal(glob_fixed_end("{a,b}-x\\*.c"), ".c");
+	assert_string_equal(glob_fixed_end("a/**"), "");
+	assert_string_equal(glob_fixed_end("a.c"), "a.c");
 	arena_release(&a);
 }
 

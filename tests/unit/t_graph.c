@@ -160,6 +160,11 @@ static void has_edges(void **state)
 			"  use: {run: x, inputs: ['gen/*.c', '!gen/a.c']}\n"
 			"  a: {run: x, outputs: gen/a.c}\n  b: {run: x, outputs: gen/b.c}\n",
 			"use<file b" },
+		{ "attached files, whose excludes are their own",
+			"  use: {prompt: x, attach: ['gen/*.c', '!gen/a.c'], inputs: '!gen/b.c'}\n"
+			"  two: {prompt: x, inputs: gen/a.c, attach: [gen/a.c, ./gen/b.c]}\n"
+			"  a: {run: x, outputs: gen/a.c}\n  b: {run: x, outputs: gen/b.c}\n",
+			"use<file b, two<file a, two<file b" },
 		{ "a task does not use its own files",
 			"  a: {run: x, inputs: 'gen/**', outputs: gen/a.c}\n", "" },
 		{ "edits make nothing that others use",

@@ -28,7 +28,8 @@ static int split(char *text, char **words)
 /* What differs from an empty command line, in words. */
 static void tell(struct str *out, const struct options *o)
 {
-	static const char *const modes[] = { "", " list", " log", " help", " version" };
+	static const char *const modes[] = { "", " list", " why", " log", " history", " blame",
+		" clean", " help", " version" };
 	static const char *const colors[] = { "", " always", " never" };
 	static const char *const progress[] = { "", " tty", " plain", " none" };
 
@@ -46,6 +47,10 @@ static void tell(struct str *out, const struct options *o)
 		o->dry_run ? " n" : "");
 	str_addf(out, "%s%s%s", o->silent ? " s" : "", o->verbose ? " v" : "",
 		o->simulate ? " sim" : "");
+	str_addf(out, "%s%s%s%s", o->always_make ? " B" : "", o->touch ? " t" : "",
+		o->question ? " q" : "", o->force ? " force" : "");
+	for (size_t i = 0; i < o->force_tasks.n; i++)
+		str_addf(out, " force=%s", o->force_tasks.v[i]);
 	if (o->log_events)
 		str_add(out, " events");
 	if (o->log_attempt)
@@ -109,7 +114,53 @@ static const struct {
 		"!--log: 'evnts' is not known: write --log TASK or --log=events TASK" },
 	{ "", "--attempt 2", "!--attempt goes with --log" },
 	{ "", "--log --attempt 2 a", " log attempt=2 [a]" },
-	{ "", "--list --log", "!--log: --list, --log, --help and --version exclude each other" },
+	{ "", "--list --log", "!--list and --log exclude each other" },
+	{ "", "--version --history", "!--version and --history exclude each other" },
+	{ "", "--log=events --log", " log" },
+	{ "", "--why a b:c", " why [a] [b:c]" },
+	{ "", "--why --clean", "!--why and --clean exclude each other" },
+	{ "", "--history", " history" },
+	{ "", "--history a", " history [a]" },
+	{ "", "--blame x/y z", " blame [x/y] [z]" },
+	{ "", "--clean", " clean" },
+	{ "", "--histroy", "!unknown option '--histroy'; did you mean '--history'?" },
+
+	{ "", "-B", " B" },
+	{ "", "--always-make a", " B [a]" },
+	{ "", "-t", " t" },
+	{ "", "--touch -n", " n t" },
+	{ "", "-q a", " q [a]" },
+	{ "", "--question -n", " n q" },
+	{ "", "--force a", " force [a]" },
+	{ "", "--force=a --force=b,c d", " force=a force=b,c [d]" },
+	{ "", "--force --force=a -B", " B force force=a" },
+	{ "", "--force=", "!--force: needs a task behind the '=', or no '='" },
+	{ "", "--always-make=1",
+		"!unknown option '--always-make=1'; did you mean '--always-make'?" },
+	{ "", "-t -q",
+		"!-t and -q exclude each other: the one marks tasks as up to date, the other only "
+		"asks" },
+	{ "", "-q -t",
+		"!-t and -q exclude each other: the one marks tasks as up to date, the other only "
+		"asks" },
+	{ "", "-tB", "!-t and -B exclude each other: the one runs nothing, the other everything" },
+	{ "", "-t --force=a",
+		"!-t and --force exclude each other: the one runs nothing, the other the targets" },
+	{ "", "-q --force", "!-q and --force exclude each other: what must run is not up to date" },
+	{ "", "-q -B", "!-q and -B exclude each other: what must run is not up to date" },
+	{ "", "-t --simulate", "!-t and --simulate exclude each other: a rehearsal marks nothing" },
+	{ "CLAUDEMAKE_SIMULATE=7", "-q",
+		"!-q and --simulate exclude each other: a rehearsal does not know what is up to "
+		"date" },
+	{ "", "--list -B", "!-B does not go with --list: leave one of them out" },
+	{ "", "--why -t a", "!-t does not go with --why: leave one of them out" },
+	{ "", "-q --history", "!-q does not go with --history: leave one of them out" },
+	{ "", "--clean --force=a", "!--force does not go with --clean: leave one of them out" },
+	{ "", "--clean -n", "!-n does not go with --clean: leave one of them out" },
+	{ "", "--clean --simulate", "!--simulate does not go with --clean: leave one of them out" },
+	{ "", "--list -n", " list n" },
+	{ "", "--why -n", " why n" },
+	{ "", "-t -q --help", " help t q" },
 	{ "", "--kep-going", "!unknown option '--kep-going'; did you mean '--keep-going'?" },
 	{ "", "-Z", "!unknown option '-Z'; claudemake --help shows them all" },
 	{ "", "--watch", "!--watch is not built yet" },
@@ -139,8 +190,7 @@ static const struct {
 		"!CLAUDEMAKE_TIMEOUT in the environment: '5' needs a unit, as in 90s, 5m or "
 		"1h30m" },
 	{ "CLAUDEMAKE_MODEL=haiku", "--model opus", " model=opus" },
-	{ "CLAUDEMAKE_MODEL=haiku CLAUDEMAKE_FILE=f CLAUDEMAKE_DIRECTORY=d", "",
-		" model=haiku" },
+	{ "CLAUDEMAKE_MODEL=haiku CLAUDEMAKE_FILE=f CLAUDEMAKE_DIRECTORY=d", "", " model=haiku" },
 	{ "CLAUDEMAKE_COLOR=never CLAUDEMAKE_PROGRESS=plain", "", " never plain" },
 	{ "CLAUDEMAKE_COLOR=1", "",
 		"!CLAUDEMAKE_COLOR in the environment: '1' is not known: choose from auto, "
@@ -153,6 +203,7 @@ static const struct {
 	{ "CLAUDEMAKE_SIMULATE=x", "",
 		"!CLAUDEMAKE_SIMULATE in the environment: needs a number from 1 on, not 'x'" },
 	/* Neither modes nor force, nor what claudemake itself tells its tasks. */
+	{ "CLAUDEMAKE_TOUCH=1 CLAUDEMAKE_QUESTION=1 CLAUDEMAKE_CLEAN=1 CLAUDEMAKE_WHY=1", "", "" },
 	{ "CLAUDEMAKE_LIST=1 CLAUDEMAKE_VERSION=1 CLAUDEMAKE_FORCE=1 CLAUDEMAKE_ALWAYS_MAKE=1", "",
 		"" },
 	{ "CLAUDEMAKE_ATTEMPT=1 CLAUDEMAKE_RUN=x:y CLAUDEMAKE_JOBSX=1 XCLAUDEMAKE_JOBS=1", "", "" },
@@ -214,6 +265,7 @@ static void help(void **state)
 	assert_non_null(strstr(text, "  -l, --load-average N "));
 	assert_non_null(strstr(text, "CLAUDEMAKE_KEEP_GOING"));
 	assert_null(strstr(text, "CLAUDEMAKE_LIST"));
+	assert_non_null(strstr(text, "      --force[=TASK] "));
 	assert_null(strstr(text, "--watch"));
 	for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
 		assert_true(strlen(line) <= 100);

@@ -85,6 +85,8 @@ static void begin(struct world *w, uint32_t i)
 	w->tasks[i].attempts++;
 	w->tasks[i].started_ms = w->run.now_ms;
 	to_state(w, i, TASK_RUNNING);
+	if (w->status->decided)
+		w->status->decided(w->status->self, &w->run, i, &(struct attempt){ 0 });
 }
 
 static void pass(struct world *w, int64_t ms)

@@ -267,9 +267,9 @@ static const struct row stops[] = {
 		.starts = "a", .outcomes = "a=ok", .exit = 124 },
 	{ "a result that can't be kept ends the run",
 		{ { "a", .ms = 5 }, { "b", .ms = 9 }, { "c", .needs = "a" } }, .forget_results = 1,
-		.starts = "a b", .outcomes = "a=ok b=ok c=-", .exit = 1 },
+		.starts = "a b", .outcomes = "a=lost b=lost c=dep_failed", .exit = 1 },
 	{ "and is exit 1 even if it was the last", { { .name = "a" } }, .forget_results = 1,
-		.starts = "a", .outcomes = "a=ok", .exit = 1 },
+		.starts = "a", .outcomes = "a=lost", .exit = 1 },
 	{ "a start that can't be kept does not come to its work",
 		{ { "a", .ms = 5 }, { .name = "b" } }, .options = { .jobs = 1 },
 		.forget_intents = true, .starts = "a", .outcomes = "a=spawn b=-", .exit = 1 },
@@ -412,7 +412,7 @@ struct seen {
 
 static void see_change(void *self, const struct run_view *run, uint32_t task)
 {
-	static const char letters[] = "obrRdD";
+	static const char letters[] = "oblrRdD";
 	struct seen *seen = self;
 	const struct task_view *t = &run->tasks[task];
 	size_t running = 0;

@@ -127,7 +127,7 @@ static void result(struct world *w, const char *run, uint64_t id, const char *ta
 	a.run = run;
 	a.ended_ms = a.started_ms + ms;
 	a.outcome = outcome;
-	state_put_result(w->st, &a, false, told, w);
+	state_put_result(w->st, &a, false, NULL, told, w);
 }
 
 static bool see(void *ctx, const struct state_attempt *a)
@@ -223,7 +223,7 @@ static void round_trip(void **state)
 	assert_int_equal(w->called, 0);
 	uv_run(&w->loop, UV_RUN_DEFAULT);
 	assert_int_equal(w->called, 1);
-	state_put_result(w->st, &full, true, told, w);
+	state_put_result(w->st, &full, true, NULL, told, w);
 	uv_run(&w->loop, UV_RUN_DEFAULT);
 	assert_int_equal(w->called, 2);
 	assert_true(state_attempts(w->st, NULL, SIZE_MAX, compare, &n, &err));
@@ -360,7 +360,7 @@ static void long_texts_are_cut(void **state)
 	while (text.len < 100000)
 		str_add(&text, "\xc3\xa9");
 	struct state_attempt a = attempt(1, text.s);
-	state_put_result(w->st, &a, false, told, w);
+	state_put_result(w->st, &a, false, NULL, told, w);
 	stop(w);
 	seen(w, NULL, 1);
 	str_truncate(&text, 4095);
@@ -404,7 +404,7 @@ static void modes(void **state)
 	mode_t old = umask(0);
 	start(w, RUN);
 	struct state_attempt a = attempt(1, "a");
-	state_put_result(w->st, &a, true, told, w);
+	state_put_result(w->st, &a, true, NULL, told, w);
 	uv_run(&w->loop, UV_RUN_DEFAULT);
 	umask(old);
 	assert_int_equal(mode_of(w, ".claudemake"), 0700);
@@ -590,7 +590,7 @@ static void intended(void *ctx, bool ok)
 	if (!ok)
 		_exit(1);
 	a.id = wr->id;
-	state_put_result(wr->w->st, &a, wr->id % 8 == 0, written, wr);
+	state_put_result(wr->w->st, &a, wr->id % 8 == 0, NULL, written, wr);
 }
 
 static void write_next(struct writer *wr)
@@ -681,7 +681,7 @@ static void fill(struct world *w)
 	for (uint64_t i = 1; i < 20000 && !w->failed; i++) {
 		struct state_attempt a = full;
 		a.id = i;
-		state_put_result(w->st, &a, false, told, w);
+		state_put_result(w->st, &a, false, NULL, told, w);
 		uv_run(&w->loop, UV_RUN_DEFAULT);
 	}
 }
@@ -792,7 +792,7 @@ static void what_is_left(void **state)
 			a.outcome = rows[i].attempts[k].outcome;
 			a.content = rows[i].attempts[k].content;
 			a.ended_ms = a.outcome ? 9000 : 0;
-			state_put_result(w->st, &a, true, told, w);
+			state_put_result(w->st, &a, true, NULL, told, w);
 		}
 		uv_run(&w->loop, UV_RUN_DEFAULT);
 		if (rows[i].ends)

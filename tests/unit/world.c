@@ -367,7 +367,9 @@ static void fill_task(struct world *w, struct task *t, struct task_spec *spec, c
 	static const struct value axis = { "page", "a" };
 	bool group = str_eq(f->models, "group");
 
-	*spec = (struct task_spec){ .name = f->name, .timeout_ms = DEFAULT_TIMEOUT_MS };
+	*spec = (struct task_spec){
+		.name = f->name, .timeout_ms = DEFAULT_TIMEOUT_MS, .rerun = RERUN_ALWAYS
+	};
 	spec->retry = (struct retry){ .times = f->retry,
 		.delay_ms = f->delay ? f->delay : DEFAULT_RETRY_DELAY_MS,
 		.max_delay_ms = f->max_delay ? f->max_delay : DEFAULT_RETRY_MAX_DELAY_MS,

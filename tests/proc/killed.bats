@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# claudemake is killed at each of its calls that have a lasting effect, or those fail: ../fault/points does it.
+
+# shellcheck disable=SC2034,SC2154
+bats_require_minimum_version 1.5.0
+load ../lib
+load ../run
+load ../sample
+
+setup() {
+	setup_run
+	export CLAUDEMAKE CLAUDEMAKE_TEST_ID=$TEST_ID
+}
+
+teardown() {
+	teardown_run
+}
+
+need_library() {
+	[ -f "${FAULT_LIBRARY:-}" ] || skip "FAULT_LIBRARY names no library: see tests/fault/fault.c"
+}
+
+# points WHEN HOW COUNT
+points() {
+	"$TESTS/fault/points" "$BATS_TEST_TMPDIR/points" "${FAULT_LIBRARY:--}" "$@"
+	no_process_left
+}
+
+@test "kill -9 at calls of a first run and of a later one, before, within and after" {
+	need_library
+	points first before 6
+	points first half 3
+	points first after 3
+	points again before 6
+	points again half 3
+	points again after 3
+}
+
+@test "the same, at each of them" {
+	long_test killed-all
+	need_library
+	for when in first again; do
+		points "$when" before all
+		points "$when" half 60
+		points "$when" after 60
+	done
+}
+
+@test "kill -9 at random moments, again and again: each answer is paid once, each file whole" {
+	points first moments 4
+	points again moments 2
+}
+
+@test "the same, at 300 moments" {
+	long_test killed-300
+	points first moments 200
+	points again moments 100
+}
+
+@test "no room, and errors of the store: told, and nothing that was said to be done is done again" {
+	need_library
+	points first full 4
+	points first full-once 4
+	points first store-full 4
+	points first store-broken 4
+	points again store-once 4
+}
+
+@test "the same, at many calls" {
+	long_test faults-many
+	need_library
+	for when in first again; do
+		points "$when" full 20
+		points "$when" full-once 50
+		points "$when" store-full 25
+		points "$when" store-broken 25
+		points "$when" store-once 30
+	done
+}
