@@ -81,8 +81,8 @@ static bool force_task(struct freshness *f, const char *name, struct err *err)
 			f->forced[i + k] = true;
 	}
 	if (found && !wanted)
-		return err_set(err, "--force=%s: it is no part of this run; name it as a target, too",
-			name);
+		return err_set(err,
+			"--force=%s: it is no part of this run; name it as a target, too", name);
 	return found ||
 		err_set(err, "--force=%s: there is no such task; claudemake --list shows them",
 			name);
@@ -110,6 +110,7 @@ bool freshness_open(struct freshness *f, struct project *p, const struct options
 		.state = state,
 		.current = mem_alloc((g->n + 1) * sizeof(*f->memory.current)) };
 	f->memory.records = records_new(f->memory.files);
+	f->memory.gathered = gathered_new(g);
 	if (!force(f, err))
 		return false;
 	read_lock(f, o->silent);
@@ -184,6 +185,7 @@ void freshness_close(struct freshness *f)
 	surveyor_free(f->surveyor);
 	decider_free(f->decider);
 	records_free(f->memory.records);
+	gathered_free(f->memory.gathered);
 	files_free(f->memory.files);
 	vec_release(&f->memory.changed);
 	free(f->memory.current);

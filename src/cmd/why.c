@@ -32,6 +32,7 @@ static void add_reasons(struct str *out, const struct decision *d)
 	}
 	if (d->more)
 		str_addf(out, "  and %zu more\n", d->more);
+	str_release(&reason);
 }
 
 static void add_last(struct str *out, const struct record *r)
@@ -40,7 +41,7 @@ static void add_last(struct str *out, const struct record *r)
 	time_t at = (time_t)(r->at_ms / 1000);
 	struct tm tm;
 
-	if (r->locked) {
+	if (r->locked || !r->at_ms) {
 		str_add(out, "  its last success is known from Claudefile.lock\n");
 		return;
 	}
@@ -84,7 +85,7 @@ static void add_record(struct str *out, const struct memory *m, const struct att
 	add_files(out, m, r, ROLE_READ, "read by Claude");
 	add_files(out, m, r, ROLE_PASSED, "read, not counted");
 	if (task_asks_claude(attempt_task(a)))
-		str_add(out, "  what Bash, Grep or the web showed to Claude is not seen\n");
+		str_add(out, "  what Claude saw by Bash, Grep or the web is not known, and does not count\n");
 }
 
 void why_explain(void *memory, const struct attempt *a, FILE *out)

@@ -1,10 +1,10 @@
 #include "fresh/decide.h"
 
 #include "base/str.h"
-#include "plan/key.h"
-#include "plan/why.h"
 #include "fresh/committed.h"
 #include "fresh/trash.h"
+#include "plan/key.h"
+#include "plan/why.h"
 
 #include <string.h>
 
@@ -50,8 +50,7 @@ static bool look_at_attempt(void *ctx, const struct state_attempt *row)
 	struct half_done *h = ctx;
 	struct file_facts facts = { 0 };
 	struct hash found = { 0 };
-	bool killed = row->files &&
-		facts_unpack(&facts, h->files, row->files, row->files_len);
+	bool killed = row->files && facts_unpack(&facts, h->files, row->files, row->files_len);
 
 	for (size_t i = 0; i < facts.n; i++) {
 		killed &= facts.v[i].role == ROLE_FOUND;
@@ -97,8 +96,7 @@ static bool agrees(void *ctx, const struct record *record)
 	struct err err;
 	bool yes = record->run && k->d->m->state &&
 		state_parts(k->d->m->state, record->run, record->id, &bytes, &err) &&
-		parts_unpack(&parts, bytes.s, bytes.len) &&
-		key_parts_agree(&parts, &k->a->parts);
+		parts_unpack(&parts, bytes.s, bytes.len) && key_parts_agree(&parts, &k->a->parts);
 
 	vec_release(&parts);
 	str_release(&bytes);
@@ -151,8 +149,9 @@ static void refuse(struct deciding *k)
 	if (decision_has(d, REASON_MODIFIED))
 		str_add(&text, many ? " were edited by hand" : " was edited by hand");
 	else
-		str_add(&text, many ? " are there, were not made by claudemake and are not committed"
-				    : " is there, was not made by claudemake and is not committed");
+		str_add(&text,
+			many ? " are there, were not made by claudemake and are not committed"
+			     : " is there, was not made by claudemake and is not committed");
 	attempt_fail(k->a, OUTCOME_MODIFIED, "%s", text.s);
 	str_release(&text);
 }
@@ -201,8 +200,8 @@ static void take_record(struct deciding *k)
 		return;
 	struct str note = STR_INIT;
 	bool many = add_files(&note, d);
-	str_add(&note, many ? " were edited by hand, and are kept"
-			    : " was edited by hand, and is kept");
+	str_add(&note,
+		many ? " were edited by hand, and are kept" : " was edited by hand, and is kept");
 	a->result.note = str_take(&note);
 }
 
@@ -455,9 +454,7 @@ static void decide_start(void *self, struct attempt *a, const struct runner_even
 struct decider *decider_new(struct memory *m, const struct decide_options *options)
 {
 	struct decider *d = mem_alloc(sizeof(*d));
-	*d = (struct decider){
-		.m = m, .options = *options, .committed = committed_new(m->ctx)
-	};
+	*d = (struct decider){ .m = m, .options = *options, .committed = committed_new(m->ctx) };
 	return d;
 }
 

@@ -145,12 +145,6 @@ static void add_made(const struct memory *m, uint32_t task, struct file_ids *out
 			vec_push(out, r->files.v[i].file);
 }
 
-/* A group, or all of a matrix, stands for what it needs. */
-static bool stands_for_others(const struct task *t)
-{
-	return t->is_matrix || task_is_group(t);
-}
-
 /* Of a file that it uses only that one counts, as an input. */
 static bool is_needed(const struct edge *e)
 {
@@ -178,7 +172,7 @@ void memory_needs(const struct memory *m, uint32_t task, struct file_ids *out)
 			if (!is_needed(e) || !map_puts(&seen, other->name, 1))
 				continue;
 			add_made(m, e->task, out);
-			if (stands_for_others(other))
+			if (task_is_whole(other))
 				vec_push(&todo, e->task);
 		}
 	}
@@ -193,7 +187,7 @@ const char *memory_answer(
 	if (record->answer && file_exists(path_join(a, m->graph->root, record->answer)))
 		return record->answer;
 	if (!t->save)
-		return NULL;
+		return gathered_answer(m->gathered, t, &record->answer_hash);
 	uint32_t save = files_id(m->files, t->save);
 	files_look(m->files, save, 0);
 	files_fetch_now(m->files, &save, 1);

@@ -5,6 +5,7 @@
 #ifndef FRESH_MEMORY_H
 #define FRESH_MEMORY_H
 
+#include "fresh/gathered.h"
 #include "plan/records.h"
 #include "runner/context.h"
 
@@ -18,6 +19,7 @@ struct memory {
 	bool shared;                   /* another run may add records meanwhile */
 	int64_t began_ms;              /* where shared: wall, when this run began */
 	VEC(struct record *) changed;  /* those to be written anew at the end of the run */
+	struct gathered *gathered;     /* answers in the save of a matrix */
 	uint64_t next_id;              /* of records that no attempt of this run has made */
 };
 

@@ -51,8 +51,8 @@ static void keep(struct attempt *a, struct file_facts *to, struct file_facts *fr
 	vec_release(from);
 }
 
-static void take_facts(struct surveying *k, const struct file_ids *ids, enum file_role role,
-	struct file_facts *to)
+static void take_facts(
+	struct surveying *k, const struct file_ids *ids, enum file_role role, struct file_facts *to)
 {
 	struct file_facts facts = { 0 };
 
@@ -239,7 +239,8 @@ static void add_change(struct surveying *k, uint32_t file, const struct hash *fr
 
 	if (hash_eq(&now->hash, from))
 		return;
-	vec_push(&k->a->survey->changes, (struct file_change){ file, *from, now->hash, now->stamp });
+	vec_push(
+		&k->a->survey->changes, (struct file_change){ file, *from, now->hash, now->stamp });
 }
 
 static bool is_inside(const char *path)

@@ -51,6 +51,16 @@ bool task_asks_claude(const struct task *t)
 	return t->spec->prompt.s && !t->is_matrix;
 }
 
+bool task_is_whole(const struct task *t)
+{
+	return t->is_matrix || task_is_group(t);
+}
+
+bool task_may_write(const struct task *t)
+{
+	return t->outputs.n || t->edits.n || t->save;
+}
+
 bool task_makes(const struct task *t, const char *path)
 {
 	bool yes = t->save && strcmp(t->save, path) == 0;

@@ -119,6 +119,9 @@ bool task_is_group(const struct task *t);
 /* A matrix that saves the answers of all its instances in one file. */
 bool task_gathers(const struct task *t);
 bool task_asks_claude(const struct task *t);
+/* A group, or all of a matrix: it stands for what it needs. */
+bool task_is_whole(const struct task *t);
+bool task_may_write(const struct task *t);
 /* Is the path, from the root, one of its outputs, by name or pattern? */
 bool task_makes(const struct task *t, const char *path);
 

@@ -305,7 +305,7 @@ static bool is_at_rest(const char *path)
 	return yes;
 }
 
-/* One who only reads would leave files of locks and logs behind: at rest there is need of neither. */
+/* Who only reads would leave files of locks and logs behind: at rest there is need of neither. */
 static int open_to_read(const char *path, sqlite3 **db)
 {
 	static const char special[] = "%?#";
@@ -318,8 +318,8 @@ static int open_to_read(const char *path, sqlite3 **db)
 		else
 			str_addc(&uri, *path);
 	str_add(&uri, "?immutable=1");
-	int code = sqlite3_open_v2(uri.s, db,
-		SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	int code = sqlite3_open_v2(
+		uri.s, db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 	str_release(&uri);
 	return code;
 }

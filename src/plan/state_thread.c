@@ -302,7 +302,8 @@ static void put_after_results(struct state_writer *w, struct state_op *op)
 	gather(w, op);
 }
 
-/* Of a killed command its files must be known as it found them, or they would pass for a person's. */
+/* Of a killed command its files must be known as it found them, or they would pass for a person's.
+ */
 static bool can_be_held(const struct state_op *op)
 {
 	return op->kind == OP_INTENT && !op->durable && !op->a->paid && !op->a->files_len;

@@ -90,6 +90,13 @@ static void intent(void *self, struct attempt *a, journal_cb cb, void *ctx)
 	state_put_intent(j->state, &row, row.paid, on_kept, call_new(cb, ctx, a));
 }
 
+static void unclaim(void *self, struct attempt *a)
+{
+	struct journal_store *j = self;
+	if (j->shared)
+		state_unclaim(j->state, attempt_task(a)->name);
+}
+
 static void result(void *self, struct attempt *a, journal_cb cb, void *ctx)
 {
 	struct journal_store *j = self;
@@ -99,6 +106,11 @@ static void result(void *self, struct attempt *a, journal_cb cb, void *ctx)
 		state_put_record(j->state, a->success, on_kept, call_new(cb, ctx, a));
 		if (j->shared)
 			state_unclaim(j->state, row.task);
+		return;
+	}
+	if (a->unwritten && !a->reused) {
+		unclaim(self, a);
+		cb(ctx, a, true);
 		return;
 	}
 	journal_add_result(&row, &a->result);
@@ -134,13 +146,6 @@ static bool taken(void *self, uint32_t task, const struct graph *g)
 {
 	struct journal_store *j = self;
 	return j->shared && state_is_taken(j->state, g->tasks[task].name);
-}
-
-static void unclaim(void *self, struct attempt *a)
-{
-	struct journal_store *j = self;
-	if (j->shared)
-		state_unclaim(j->state, attempt_task(a)->name);
 }
 
 static void hurry(void *self)

@@ -100,3 +100,17 @@ struct retry_decision retry_decide(const struct task *t, const struct result *r,
 	state->lost++;
 	return (struct retry_decision){ .again = true, .delay_ms = RETRY_WAIT_FIRST_MS };
 }
+
+uint32_t retry_random(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
+bool task_is_forgiven(const struct task *t, enum outcome outcome)
+{
+	return t->spec->allow_failure && outcome_is_failure(outcome) &&
+		outcome != OUTCOME_INTERRUPTED && outcome != OUTCOME_DEP_FAILED && !t->is_matrix;
+}

@@ -38,4 +38,10 @@ enum {
 struct retry_decision retry_decide(const struct task *t, const struct result *r,
 	struct retry_state *state, const struct retry_waits *max, uint32_t random);
 
+/* The next of a row of random numbers; *state is never 0. */
+uint32_t retry_random(uint32_t *state);
+
+/* allow_failure is about the task itself, not about what kept it from running. */
+bool task_is_forgiven(const struct task *t, enum outcome outcome);
+
 #endif

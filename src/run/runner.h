@@ -99,6 +99,7 @@ struct attempt {
 	bool waited; /* for one of other work to end, which may have written files: look again */
 	bool reused;        /* it has succeeded: nothing is done but to look for its files */
 	const char *resume; /* the session to go on with, or NULL */
+	bool unwritten;     /* its answer could not be: it stays open, and the next run takes it */
 	char key[33];       /* of a paid attempt: what the work is; the same key is the same work */
 
 	/* made by STEP_LOOK */

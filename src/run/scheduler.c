@@ -22,6 +22,8 @@ enum {
 /* What the scheduler itself knows of a task, beside its view. */
 struct plan_task {
 	uint32_t open; /* edges to tasks that have not ended */
+	bool dep_failed; /* one that it needs has failed */
+	const char *skipped; /* one that it uses, which was skipped; or NULL */
 	size_t lane;   /* of its next attempt: index in limits */
 	bool let_in;   /* into a wave of its matrix, which waits for its end */
 	struct retry_state retry;
@@ -67,14 +69,6 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static uint32_t next_random(struct scheduler *s)
-{
-	s->random ^= s->random << 13;
-	s->random ^= s->random >> 17;
-	s->random ^= s->random << 5;
-	return s->random;
-}
-
 /* How urgent what is matters only once something has to run. */
 static void rank(struct scheduler *s, const int64_t *expected_ms)
 {
@@ -97,18 +91,10 @@ static void make_ready(struct scheduler *s, uint32_t i)
 	tracker_move(&s->tracker, i, TASK_READY);
 }
 
-/* allow_failure is about the task itself, not about what kept it from running. */
-static bool is_forgiven(const struct scheduler *s, uint32_t i, enum outcome outcome)
-{
-	return s->graph->tasks[i].spec->allow_failure && outcome_is_failure(outcome) &&
-		outcome != OUTCOME_INTERRUPTED && outcome != OUTCOME_DEP_FAILED &&
-		!s->graph->tasks[i].is_matrix;
-}
-
 static void set_done(struct scheduler *s, uint32_t i, enum outcome outcome)
 {
 	s->tracker.tasks[i].outcome = outcome;
-	s->tracker.tasks[i].forgiven = is_forgiven(s, i, outcome);
+	s->tracker.tasks[i].forgiven = task_is_forgiven(&s->graph->tasks[i], outcome);
 	if (s->tasks[i].let_in)
 		limits_ended(&s->limits, s->tasks[i].lane);
 	tracker_move(&s->tracker, i, TASK_DONE);
@@ -142,16 +128,6 @@ static void open_task(struct scheduler *s, uint32_t i)
 	}
 }
 
-static bool may_write(const struct task *t)
-{
-	return t->outputs.n || t->edits.n || t->save;
-}
-
-static bool is_whole(const struct task *t)
-{
-	return t->is_matrix || task_is_group(t);
-}
-
 /* What ran before it may have written its files; in a dry run that is all that is known. */
 static void hand_on(struct scheduler *s, const struct edge *to, uint32_t ended)
 {
@@ -163,10 +139,12 @@ static void hand_on(struct scheduler *s, const struct edge *to, uint32_t ended)
 		into->age = from->age;
 	if (!s->options.dry)
 		return;
-	if (from->ran && (edge_is_use(to) || may_write(t) || is_whole(&s->graph->tasks[to->task])))
+	if (from->ran &&
+		(edge_is_use(to) || task_may_write(t) ||
+			task_is_whole(&s->graph->tasks[to->task])))
 		into->waits_for = ended;
-	else if (from->waits_for != NOBODY && is_whole(t) &&
-		(edge_is_use(to) || may_write(&s->graph->tasks[from->waits_for])))
+	else if (from->waits_for != NOBODY && task_is_whole(t) &&
+		(edge_is_use(to) || task_may_write(&s->graph->tasks[from->waits_for])))
 		into->waits_for = from->waits_for;
 }
 
@@ -179,19 +157,25 @@ static void skip(struct scheduler *s, uint32_t i, const char *because)
 static void unblock(struct scheduler *s, const struct edge *to, uint32_t ended)
 {
 	uint32_t i = to->task;
+	struct plan_task *p = &s->tasks[i];
 	const struct task_view *before = &s->tracker.tasks[ended];
 	bool skipped = before->outcome == OUTCOME_SKIPPED;
 	bool ok = outcome_class(before->outcome)->success || before->forgiven || skipped;
-
 	if (s->tracker.tasks[i].state != TASK_BLOCKED)
 		return;
-	s->tasks[i].open--;
+	p->open--;
 	hand_on(s, to, ended);
-	if (!ok && edge_is_need(to))
+	p->dep_failed |= !ok && edge_is_need(to);
+	if (skipped && edge_is_use(to))
+		p->skipped = before->name;
+	/* Who comes after it counts on all that is before it to have ended, too. */
+	if (p->open && !(s->draining && (p->dep_failed || p->skipped)))
+		return;
+	if (p->dep_failed)
 		set_done(s, i, OUTCOME_DEP_FAILED);
-	else if (skipped && edge_is_use(to))
-		skip(s, i, before->name);
-	else if (s->tasks[i].open == 0)
+	else if (p->skipped)
+		skip(s, i, p->skipped);
+	else
 		open_task(s, i);
 }
 
@@ -255,12 +239,12 @@ static void settle(struct scheduler *s, const struct attempt *a)
 	struct retry_decision d = { 0 };
 
 	if (outcome_is_failure(a->result.outcome) && !s->draining && !a->cancelled)
-		d = retry_decide(t, &a->result, &s->tasks[a->task].retry, &waits, next_random(s));
+		d = retry_decide(t, &a->result, &s->tasks[a->task].retry, &waits, retry_random(&s->random));
 	if (d.again) {
 		try_later(s, a->task, &d);
 		return;
 	}
-	if (outcome_is_failure(a->result.outcome) && !is_forgiven(s, a->task, a->result.outcome))
+	if (outcome_is_failure(a->result.outcome) && !task_is_forgiven(t, a->result.outcome))
 		after_failure(s);
 	set_done(s, a->task, a->result.outcome);
 }

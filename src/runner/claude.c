@@ -99,8 +99,9 @@ static bool write_prompt(struct work *w, struct err *err)
 		str_add(&prompt, resume_prompt);
 	else
 		str_addn(&prompt, a->prompt, a->prompt_len);
-	bool ok = (a->resume || attach(w, &prompt, err)) && file_write_private(
-		attempt_path(a, file_of(a, "prompt")), prompt.s, prompt.len, err);
+	bool ok = (a->resume || attach(w, &prompt, err)) &&
+		file_write_private(
+			attempt_path(a, file_of(a, "prompt")), prompt.s, prompt.len, err);
 	str_release(&prompt);
 	return ok;
 }
@@ -154,10 +155,12 @@ static void keep_answer(struct work *w)
 	if (!w->stream.result.seen || w->stream.result.is_error)
 		return;
 	if (file_write_private(
-		    attempt_path(w->a, file_of(w->a, "answer")), answer->s, answer->len, &err))
+		    attempt_path(w->a, file_of(w->a, "answer")), answer->s, answer->len, &err)) {
 		w->a->result.answer = kept_path(w, "answer");
-	else if (w->a->result.outcome == OUTCOME_NONE)
+	} else if (w->a->result.outcome == OUTCOME_NONE) {
+		w->a->unwritten = true;
 		attempt_fail(w->a, OUTCOME_SPAWN, "%s", err.text);
+	}
 }
 
 /* What it was seen to read and to write, for who asks what this success rests on. */

@@ -272,8 +272,7 @@ bool claude_flags_fill(struct attempt *a, const struct template_scope *scope, st
 }
 
 /* Under its name in the Claudefile. */
-static void add_prompt_part(
-	struct attempt *a, const char *option, const char *text, size_t len)
+static void add_prompt_part(struct attempt *a, const char *option, const char *text, size_t len)
 {
 	char *name = arena_strdup(&a->arena, option + strlen("--"));
 

@@ -75,8 +75,8 @@ static char *keep_output(struct work *w, int *fd, const char *ext)
 	char *name = mem_printf("%s/%llu.%s", ctx->folder_name, (unsigned long long)w->a->id, ext);
 	if (rename(slot_file(w, &w->a->arena, ext), attempt_path(w->a, name)) != 0) {
 		if (w->a->result.outcome == OUTCOME_NONE)
-			attempt_fail(w->a, OUTCOME_SPAWN, "cannot make '%s': %s", name,
-				strerror(errno));
+			attempt_fail(
+				w->a, OUTCOME_SPAWN, "cannot make '%s': %s", name, strerror(errno));
 		free(name);
 		name = NULL;
 	}

@@ -194,8 +194,10 @@ static void publish(struct attempt *a)
 		ok = file_publish_copy(save, attempt_path(a, a->result.answer), 0666, &err);
 	else if (save)
 		ok = file_publish(save, "", 0, 0666, &err);
-	if (!ok)
-		attempt_fail(a, OUTCOME_SPAWN, "%s", err.text);
+	if (ok)
+		return;
+	a->unwritten = task_asks_claude(t);
+	attempt_fail(a, OUTCOME_SPAWN, "%s", err.text);
 }
 
 static void files_start(void *self, struct attempt *a, const struct runner_events *events)

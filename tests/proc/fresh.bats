@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What is up to date is not done again, and what is not says why: with a stand-in for claude, see standin-claude.
 
-# shellcheck disable=SC2016,SC2034,SC2154
+# shellcheck disable=SC2001,SC2016,SC2034,SC2154
 bats_require_minimum_version 1.5.0
 load ../lib
 load ../run
@@ -25,14 +25,19 @@ commit() {
 	git -c user.name=test -c user.email=test@localhost commit -q -m "$1"
 }
 
+# How many were complete, of all markers.
+answers() {
+	grep -cs . "$LOG" || :
+}
+
 # idle [ARG...]: nothing is left to do, and nothing is done.
 idle() {
 	local before
-	before=$(cat "$LOG" 2>/dev/null | wc -l)
+	before=$(answers)
 	cm_run 0 -q "$@"
 	cm_run 0 "$@"
 	[[ $stderr == *"nothing to do: "*"up to date"* ]]
-	[ "$(cat "$LOG" 2>/dev/null | wc -l)" = "$before" ]
+	[ "$(answers)" = "$before" ]
 }
 
 # stale REASON [TASK]: --why says that it would run, and why, in a line of its own; then it does run, and all is idle.
@@ -79,7 +84,8 @@ changes() {
 	sed -i '/json_schema/d' Claudefile
 	cm_run 0
 	idle
-	changes 's/about the sources/about all sources/' "prompt: [[page]] write=page.md about the sources → [[page]] write=page.md about all sources"
+	changes 's/about the sources/about all sources/' \
+		"prompt: [[page]] write=page.md about the sources → [[page]] write=page.md about all sources"
 	changes 's/model: haiku/model: opus/' "model: haiku → opus"
 	changes 's/effort: low/effort: high/' "effort: low → high"
 	changes 's/Be short/Be brief/' "system_prompt: Be short. → Be brief."
@@ -99,7 +105,8 @@ changes() {
 	YAML
 	cm_run 0
 	idle
-	changes 's/type: object/type: object, required: [n]/' 'json_schema: {"type":"object"} → {"required":["n"],"type":"object"}'
+	changes 's/type: object/type: object, required: [n]/' \
+		'json_schema: {"type":"object"} → {"required":["n"],"type":"object"}'
 	sed -i 's/json_schema: {.*}, o/json_schema: schema.json, o/' Claudefile
 	echo '{"required": ["n"], "type": "object"}' >schema.json
 	idle
@@ -215,7 +222,7 @@ changes() {
 	grep -q theplan "$(grep -l 'page.md more' .claudemake/runs/*/*/prompt)"
 	cm_run 0 use
 	find .claudemake/runs -name answer -delete
-	stale "its answer is not there any more" say
+	stale "its answer is needed, and is not there" say
 	idle use
 }
 
@@ -277,7 +284,7 @@ on_branches() {
 	git checkout -q side
 	cm_run 0
 	git checkout -q main
-	stale "outputs: page.md is of another state"
+	stale "outputs: page.md is from another run of it"
 	[ "$(cat page.md)" = ofmain ]
 	git checkout -q side
 	cm_run 0
@@ -445,14 +452,14 @@ paid() {
 	defaults: { model: haiku }
 	tasks:
 	  all: { needs: [maker, reader] }
-	  maker: { prompt: "[[maker]] begin=made.md write=made.md until=read", outputs: made.md }
+	  maker: { prompt: "[[maker]] begin=made.md write=made.md until=seen", outputs: made.md }
 	  reader: { prompt: "[[reader]] read=made.md write=seen.md", outputs: seen.md }
 	YAML
 	echo old >made.md
 	commit "there before"
 	cm_start -j2
 	wait_for '[ -e seen.md ]'
-	: >read
+	: >seen
 	cm_ends 0
 	[[ $stderr == *"note: reader: it read 'made.md' while 'maker' was making it: give it 'needs: maker'"* ]]
 	cm_run 1 -q

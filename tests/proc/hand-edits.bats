@@ -62,7 +62,8 @@ trash() {
 	cm_run 0
 	sed -i 's/page.md one/page.md two/' Claudefile
 	cm_run 0 -n
-	[[ ${lines[0]} == "1. modified page (claude-haiku-5-5): page.md was edited by hand; prompt: [[page]] write=page.md one → [[page]] write=page.md two" ]]
+	[ "${lines[0]}" = \
+		"1. modified page (claude-haiku-5-5): page.md was edited by hand; prompt: [[page]] write=page.md one → [[page]] write=page.md two" ]
 	[[ ${lines[-1]} == *"1 task would fail"* ]]
 	cm_run 0 --why page
 	[ "${lines[0]}" = "page would not start" ]
@@ -70,7 +71,8 @@ trash() {
 	cm_run 1 -q
 	cm_run 1
 	[[ $stderr == *"page: modified: 'page.md' was edited by hand"* ]]
-	[[ $stderr == *"claudemake --force=page page overwrites it and keeps a copy in .claudemake/trash; claudemake -t page takes it as it is"* ]]
+	[[ $stderr == *"claudemake --force=page page overwrites it and keeps a copy in .claudemake/trash"* ]]
+	[[ $stderr == *"; claudemake -t page takes it as it is"* ]]
 	[ "$(cat page.md)" = "by a person" ]
 	[ "$(outcomes page)" = "ok modified" ]
 	cm_run 1 -B
@@ -139,7 +141,8 @@ trash() {
 	[[ $stderr == *"page: modified: 'page.md' is there, was not made by claudemake and is not committed"* ]]
 	[ "$(cat page.md)" = "by a person" ]
 	cm_run 0 -n page
-	[[ ${lines[0]} == "1. modified page (claude-haiku-5-5): page.md is there, and claudemake did not make it; it has not been done yet" ]]
+	[ "${lines[0]}" = \
+		"1. modified page (claude-haiku-5-5): page.md is there, and claudemake did not make it; it has not been done yet" ]
 	git add page.md
 	cm_run 1 page
 	commit "page"

@@ -28,11 +28,9 @@ points() {
 
 @test "kill -9 at calls of a first run and of a later one, before, within and after" {
 	need_library
-	points first before 6
+	points first before 5
 	points first half 3
-	points first after 3
-	points again before 6
-	points again half 3
+	points again before 4
 	points again after 3
 }
 

@@ -69,7 +69,7 @@ plain_processes() {
 
 @test "SIGINT, SIGTERM: paid work and commands end; the next run goes on in the session" {
 	for signal in INT:130 TERM:143; do
-		rm -rf .claudemake "$LOG"* never
+		rm -rf .claudemake "$LOG"* never go paid.md
 		prompt_and_command
 		sed -i 's/until=go/do=c+hang,ok/' Claudefile
 		cm_start -j2

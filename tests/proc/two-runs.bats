@@ -52,9 +52,9 @@ said() {
 	cat "$BATS_TEST_TMPDIR/$1.err"
 }
 
-# does TASK...: how often these commands were done, as they say themselves.
+# done_times COMMAND: how often it was done, as it says itself.
 done_times() {
-	cat "$BATS_TEST_TMPDIR/done" 2>/dev/null | grep -cx "$1" || :
+	grep -cxs "$1" "$BATS_TEST_TMPDIR/done" || :
 }
 
 # Prompts and commands, each with what it leaves behind; some wait for others.
@@ -131,9 +131,9 @@ idle() {
 
 # second_in_the_middle TIMES: a second run starts at some moment of the first, often with other targets.
 second_in_the_middle() {
-	local i targets=(all left right p3 c3)
+	local round targets=(all left right p3 c3)
 	seed_random
-	for ((i = 0; i < $1; i++)); do
+	for ((round = 0; round < $1; round++)); do
 		rm -rf out .claudemake "$LOG"* "$BATS_TEST_TMPDIR/done"
 		eight_file
 		begin a all
@@ -196,7 +196,7 @@ second_in_the_middle() {
 	ends a 137
 	ends b 0
 	[ "$(started m1) $(completed m1)" = "1 1" ]
-	[ "$(cat task.md last.txt)" = "$(printf 'answer of m1last')" ] || [ "$(cat task.md)" = "answer of m1" ]
+	[ "$(cat task.md) $(cat last.txt)" = "answer of m1 last" ]
 	[ "$(outcomes task)" = ok ]
 }
 
@@ -210,15 +210,15 @@ second_in_the_middle() {
 	kill -KILL "${PIDS[a]}"
 	ends a 137
 	ends b 0
-	! kill -0 "$(head -n 1 "$BATS_TEST_TMPDIR/done")" 2>/dev/null
+	run ! kill -0 "$(head -n 1 "$BATS_TEST_TMPDIR/done")" 2>/dev/null
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/done")" = 2 ]
 }
 
 # kill_first TIMES: two runs, the first is killed at some moment; the second must do the rest.
 kill_first() {
-	local i
+	local round n
 	seed_random
-	for ((i = 0; i < $1; i++)); do
+	for ((round = 0; round < $1; round++)); do
 		rm -rf out .claudemake "$LOG"* "$BATS_TEST_TMPDIR/done"
 		eight_file
 		begin a all

@@ -333,7 +333,7 @@ static struct success *success_of(struct oracle *o, unsigned unit, const struct 
 			content = deed->answer;
 		if (content && is_today(o, unit, INPUT, path))
 			add_fact(s, INPUT, path, content);
-		if (content && is_today(o, unit, NEED, path))
+		if (is_today(o, unit, NEED, path))
 			add_fact(s, NEED, path, content);
 		if (content && pipe_is_output(p, unit, path))
 			add_fact(s, OUTPUT, path, content);

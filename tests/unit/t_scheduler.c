@@ -148,7 +148,7 @@ static const struct row failures[] = {
 	{ "through groups",
 		{ { "g", .needs = "a b", .models = "group" }, { "a", .ends = "failed" },
 			{ "b", .ms = 5 }, { "c", .needs = "g" }, { "d", .after = "g" } },
-		.options = { .keep_going = true }, .starts = "a b d",
+		.options = { .keep_going = true }, .starts = "a b d@5",
 		.outcomes = "g=dep_failed a=failed b=ok c=dep_failed d=ok", .exit = 1 },
 	{ "a group that comes after a failure is done all the same",
 		{ { "a", .ends = "failed" }, { "g", .after = "a", .models = "group" },
