@@ -98,8 +98,8 @@ static bool force(struct freshness *f, struct err *err)
 }
 
 bool freshness_open(struct freshness *f, struct project *p, const struct options *o,
-	struct runner_context *ctx, struct state *state,
-	bool (*is_open)(void *ctx, uint32_t task), void *is_open_ctx, struct err *err)
+	struct runner_context *ctx, struct state *state, bool (*is_open)(void *ctx, uint32_t task),
+	void *is_open_ctx, struct err *err)
 {
 	const struct graph *g = &p->graph;
 

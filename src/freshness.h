@@ -5,10 +5,10 @@
 #ifndef FRESHNESS_H
 #define FRESHNESS_H
 
-#include "options.h"
-#include "project.h"
 #include "fresh/decide.h"
 #include "fresh/survey.h"
+#include "options.h"
+#include "project.h"
 
 struct freshness {
 	struct project *project;
@@ -24,8 +24,8 @@ struct freshness {
  * no store. is_open: as of surveyor_new(). False: nothing was plugged, but it must be closed.
  */
 bool freshness_open(struct freshness *f, struct project *p, const struct options *o,
-	struct runner_context *ctx, struct state *state,
-	bool (*is_open)(void *ctx, uint32_t task), void *is_open_ctx, struct err *err);
+	struct runner_context *ctx, struct state *state, bool (*is_open)(void *ctx, uint32_t task),
+	void *is_open_ctx, struct err *err);
 
 /* Keeps what was learnt of files, and writes Claudefile.lock where it is wanted. */
 bool freshness_keep(struct freshness *f, struct err *err);

@@ -51,8 +51,8 @@ static struct left_attempt left_of(const struct state_attempt *row)
 
 static bool is_useful(const struct state_attempt *row)
 {
-	bool useful = !row->ended_ms || row->outcome == OUTCOME_OK ||
-		outcome_class(row->outcome)->resume;
+	bool useful =
+		!row->ended_ms || row->outcome == OUTCOME_OK || outcome_class(row->outcome)->resume;
 	return useful && row->folder && row->key;
 }
 

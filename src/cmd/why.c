@@ -85,7 +85,9 @@ static void add_record(struct str *out, const struct memory *m, const struct att
 	add_files(out, m, r, ROLE_READ, "read by Claude");
 	add_files(out, m, r, ROLE_PASSED, "read, not counted");
 	if (task_asks_claude(attempt_task(a)))
-		str_add(out, "  what Claude saw by Bash, Grep or the web is not known, and does not count\n");
+		str_add(out,
+			"  what Claude saw by Bash, Grep or the web is not known, and does not "
+			"count\n");
 }
 
 void why_explain(void *memory, const struct attempt *a, FILE *out)

@@ -53,9 +53,8 @@ static void take_line(struct gathered *s, const char *line, size_t len)
 
 	if (task && json_is_string(text)) {
 		size_t n = json_string_length(text);
-		struct answer answer = {
-			arena_strndup(&s->arena, json_string_value(text), n), n, NULL
-		};
+		struct answer answer = { arena_strndup(&s->arena, json_string_value(text), n), n,
+			NULL };
 		if (map_puts(&s->answers, arena_strdup(&s->arena, task), s->all.n))
 			vec_push(&s->all, answer);
 	}
@@ -98,22 +97,19 @@ static const char *unpack(struct gathered *s, size_t at)
 	return answer->path = path;
 }
 
-/* The task that stands for a matrix comes before its instances. */
+/* The task that stands for a matrix has the name that is declared. */
 static const struct task *whole_of(const struct gathered *s, const struct task *instance)
 {
-	const struct task *t = instance;
-
-	while (t > s->g->tasks && !t->is_matrix)
-		t--;
-	return t->is_matrix && t->spec == instance->spec ? t : NULL;
+	uint32_t i;
+	return graph_find(s->g, instance->spec->name, &i) ? &s->g->tasks[i] : NULL;
 }
 
 const char *gathered_answer(
 	struct gathered *s, const struct task *instance, const struct hash *hash)
 {
-	const struct task *whole = instance->axes ? whole_of(s, instance) : NULL;
+	const struct task *whole = instance->spec->save.s ? whole_of(s, instance) : NULL;
 
-	if (!whole || !whole->save)
+	if (!whole || !whole->is_matrix || !whole->save)
 		return NULL;
 	read_save(s, whole->save);
 	size_t *at = map_gets(&s->answers, instance->name);

@@ -43,9 +43,8 @@ bool memory_has(const struct memory *m, const struct file_ids *ids, uint32_t fil
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int c = ids->v[middle] == file
-			? 0
-			: strcmp(files_path(m->files, ids->v[middle]), path);
+		int c = ids->v[middle] == file ? 0
+					       : strcmp(files_path(m->files, ids->v[middle]), path);
 		if (c == 0)
 			return true;
 		if (c < 0)
@@ -88,8 +87,8 @@ static void drop_own(const struct memory *m, const struct task *t, struct file_i
 	ids->n = n;
 }
 
-bool memory_inputs(const struct memory *m, const struct task *t, uint64_t age,
-	struct file_ids *out, struct err *err)
+bool memory_inputs(const struct memory *m, const struct task *t, uint64_t age, struct file_ids *out,
+	struct err *err)
 {
 	const struct map *ignored = m->graph->ignored;
 
@@ -184,6 +183,8 @@ void memory_needs(const struct memory *m, uint32_t task, struct file_ids *out)
 const char *memory_answer(
 	const struct memory *m, const struct task *t, const struct record *record, struct arena *a)
 {
+	if (hash_is_absent(&record->answer_hash))
+		return NULL;
 	if (record->answer && file_exists(path_join(a, m->graph->root, record->answer)))
 		return record->answer;
 	if (!t->save)
@@ -193,7 +194,7 @@ const char *memory_answer(
 	files_fetch_now(m->files, &save, 1);
 	const struct file_now *now = files_look(m->files, save, 0);
 	return now->kind == FILE_REGULAR && hash_eq(&now->hash, &record->answer_hash) ? t->save
-										    : NULL;
+										      : NULL;
 }
 
 static bool refresh_stamps(struct memory *m, struct record *record, uint64_t age)

@@ -27,8 +27,8 @@ struct memory {
  * The files that a task's `inputs` and `attach` name, less its own outputs; sorted by path.
  * False: a pattern can't be gone through.
  */
-bool memory_inputs(const struct memory *m, const struct task *t, uint64_t age,
-	struct file_ids *out, struct err *err);
+bool memory_inputs(const struct memory *m, const struct task *t, uint64_t age, struct file_ids *out,
+	struct err *err);
 
 /* Its outputs with a name of their own, and `save`. */
 void memory_outputs(const struct memory *m, const struct task *t, struct file_ids *out);
@@ -49,8 +49,8 @@ void memory_sort(const struct memory *m, struct file_ids *ids);
 bool memory_has(const struct memory *m, const struct file_ids *ids, uint32_t file);
 
 /*
- * A task is fresh by this one of its records: it becomes the current one. Stamps that are newer, a key of an
- * older format and what comes from Claudefile.lock are written to the store at the end.
+ * A task is fresh by this one of its records: it becomes the current one. Stamps that are newer, a
+ * key of an older format and what comes from Claudefile.lock are written to the store at the end.
  */
 void memory_rests_on(struct memory *m, struct attempt *a, const struct record_list *records,
 	const struct record *record);

@@ -1,8 +1,8 @@
 #include "base/duration.h"
 #include "base/glob.h"
 #include "base/str.h"
-#include "plan/key.h"
 #include "fresh/survey_private.h"
+#include "plan/key.h"
 
 #include <string.h>
 
@@ -61,8 +61,7 @@ static void add_new_inputs(struct making *k)
 	struct file_ids inputs = { 0 };
 	struct err err;
 
-	if (!k->survey->changes.n ||
-		!memory_inputs(k->s->m, t, k->survey->age, &inputs, &err))
+	if (!k->survey->changes.n || !memory_inputs(k->s->m, t, k->survey->age, &inputs, &err))
 		goto out;
 	for (size_t i = 0; i < k->survey->changes.n; i++) {
 		uint32_t file = k->survey->changes.v[i].file;
@@ -76,8 +75,7 @@ out:
 
 static const struct record *last_record(const struct making *k)
 {
-	const struct record_list *list =
-		records_of(k->s->m->records, attempt_task(k->a)->name);
+	const struct record_list *list = records_of(k->s->m->records, attempt_task(k->a)->name);
 	return list->n ? list->v[list->n - 1] : NULL;
 }
 
@@ -88,8 +86,7 @@ static const struct record *last_record(const struct making *k)
 static bool is_made(const struct making *k, const struct record *last, uint32_t file)
 {
 	const struct files *files = k->s->m->files;
-	const struct file_fact *found =
-		facts_find(files, &k->survey->found, ROLE_FOUND, file);
+	const struct file_fact *found = facts_find(files, &k->survey->found, ROLE_FOUND, file);
 
 	if (k->a->touched || change_of(k->survey, file) ||
 		(last && facts_find(files, &last->files, ROLE_OUTPUT, file)))
@@ -109,8 +106,8 @@ static void add_outputs(struct making *k)
 	memory_outputs(m, t, &named);
 	for (size_t i = 0; i < named.n; i++)
 		add_now(k, named.v[i], ROLE_OUTPUT);
-	if (t->outputs.n && files_glob(m->files, &t->outputs, m->graph->ignored, k->survey->age,
-				    &all, &err))
+	if (t->outputs.n &&
+		files_glob(m->files, &t->outputs, m->graph->ignored, k->survey->age, &all, &err))
 		for (size_t i = 0; i < all.n; i++)
 			if (!memory_has(m, &named, all.v[i]) && is_made(k, last, all.v[i]))
 				add_now(k, all.v[i], ROLE_OUTPUT);
@@ -213,8 +210,9 @@ static bool add_reads(struct making *k)
 		if (s->counts)
 			sound &= add_read(k, s);
 		else
-			add(k, (struct file_fact){ .file = files_id(k->s->m->files, s->path),
-				       .role = ROLE_PASSED });
+			add(k,
+				(struct file_fact){ .file = files_id(k->s->m->files, s->path),
+					.role = ROLE_PASSED });
 	}
 	return sound;
 }
@@ -241,9 +239,9 @@ static void list_written(struct making *k)
 
 	for (size_t i = 0; i < c->n; i++)
 		if (!hash_is_absent(&c->v[i].to))
-			written[out->nwritten++] = (struct state_written){
-				files_path(k->s->m->files, c->v[i].file), c->v[i].to
-			};
+			written[out->nwritten++] =
+				(struct state_written){ files_path(k->s->m->files, c->v[i].file),
+					c->v[i].to };
 	for (size_t i = 0; i < a->sightings.n; i++) {
 		const struct sighting *s = &a->sightings.v[i];
 		uint32_t file = files_id(k->s->m->files, s->path);
@@ -270,8 +268,7 @@ static const void *pack(struct making *k, const struct file_facts *facts, size_t
 static void list_changes(struct making *k, const struct record_changes *changes)
 {
 	struct state_success *out = k->a->success;
-	struct state_change *list =
-		arena_alloc(&k->a->arena, (changes->n + 1) * sizeof(*list));
+	struct state_change *list = arena_alloc(&k->a->arena, (changes->n + 1) * sizeof(*list));
 
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct record_change *c = &changes->v[i];
@@ -310,9 +307,9 @@ static void put_renewed(struct memory *m, const struct renewed *renewed)
 		.at_ms = r->at_ms,
 		.files = files.s,
 		.files_len = files.len };
-	struct state_success success = { .record = &row,
-		.parts = parts.len ? parts.s : NULL,
-		.parts_len = parts.len };
+	struct state_success success = {
+		.record = &row, .parts = parts.len ? parts.s : NULL, .parts_len = parts.len
+	};
 	state_put_record(m->state, &success, NULL, NULL);
 	str_release(&files);
 	str_release(&parts);
@@ -338,8 +335,8 @@ static void chain(struct making *k, struct record_changes *out)
 		const struct file_fact *f = &refound->v[i];
 		const struct file_now *now = look(k, f->file);
 		if (!hash_eq(&f->hash, &now->hash))
-			vec_push(&again, (struct file_change){
-						 f->file, f->hash, now->hash, now->stamp });
+			vec_push(&again,
+				(struct file_change){ f->file, f->hash, now->hash, now->stamp });
 	}
 	records_chain(m->records, k->a->graph, k->a->task, &again, out);
 	records_chain(m->records, k->a->graph, k->a->task, &k->survey->changes, out);
@@ -433,9 +430,10 @@ static void add_remains(struct making *k)
 	for (size_t i = 0; i < k->a->sightings.n; i++) {
 		const struct sighting *seen = &k->a->sightings.v[i];
 		if (!seen->written && seen->counts)
-			add(k, (struct file_fact){ .file = files_id(k->s->m->files, seen->path),
-				       .role = ROLE_READ,
-				       .hash = seen->hash });
+			add(k,
+				(struct file_fact){ .file = files_id(k->s->m->files, seen->path),
+					.role = ROLE_READ,
+					.hash = seen->hash });
 	}
 	add_earlier_reads(k);
 }

@@ -16,16 +16,16 @@ enum verdict {
 };
 
 enum reason_kind {
-	REASON_NEVER,       /* no success is known */
-	REASON_ALWAYS,      /* what: why it always runs */
-	REASON_FORCED,      /* on the command line */
-	REASON_KEY,         /* what was asked changed: see why_parts() */
-	REASON_INPUT,       /* a file changed; what: its path */
+	REASON_NEVER,  /* no success is known */
+	REASON_ALWAYS, /* what: why it always runs */
+	REASON_FORCED, /* on the command line */
+	REASON_KEY,    /* what was asked changed: see why_parts() */
+	REASON_INPUT,  /* a file changed; what: its path */
 	REASON_INPUT_NEW,
 	REASON_INPUT_GONE,
-	REASON_NEED,        /* a file of a task that it needs */
-	REASON_READ,        /* a file that Claude read */
-	REASON_EDIT,        /* a file that it had changed, changed by somebody else */
+	REASON_NEED, /* a file of a task that it needs */
+	REASON_READ, /* a file that Claude read */
+	REASON_EDIT, /* a file that it had changed, changed by somebody else */
 	REASON_OUTPUT_GONE,
 	REASON_OUTPUT_OLD,  /* its content is of another state of the task */
 	REASON_ANSWER_GONE, /* it is needed, and not there any more */

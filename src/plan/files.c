@@ -166,8 +166,7 @@ struct file_now file_now_failed(int why)
 }
 
 /* wall_ns: some time before. */
-static void look(
-	int folder, const char *path, struct file *file, uint64_t looked, int64_t wall_ns)
+static void look(int folder, const char *path, struct file *file, uint64_t looked, int64_t wall_ns)
 {
 	struct stat st;
 	struct file_now now = fstatat(folder, path, &st, 0) == 0 ? file_now_of(&st, wall_ns)
@@ -313,8 +312,7 @@ void files_look_ahead_from_now(struct files *f)
 	while (f->n >= (a->pages.n + 1) * FILES_PAGE)
 		announce(f);
 	/* Without a thread all is still looked at, by whoever needs it. */
-	while (a->nthreads < 2 &&
-		uv_thread_create(&a->threads[a->nthreads], look_ahead, a) == 0)
+	while (a->nthreads < 2 && uv_thread_create(&a->threads[a->nthreads], look_ahead, a) == 0)
 		a->nthreads++;
 }
 

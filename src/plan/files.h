@@ -7,8 +7,8 @@
 #ifndef PLAN_FILES_H
 #define PLAN_FILES_H
 
-#include "base/hash.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/vec.h"
 
@@ -78,7 +78,8 @@ void files_fetch_now(struct files *f, const uint32_t *ids, size_t n);
  * needs one of them in the meantime waits for its chunk, or does it himself.
  */
 void files_look_ahead(struct files *f);
-/* The same of files that are still to be named, while they are; files_look_ahead() says it is all. */
+/* The same of files that are still to be named, while they are; files_look_ahead() says it is all.
+ */
 void files_look_ahead_from_now(struct files *f);
 
 /*

@@ -20,7 +20,7 @@ struct fetch {
 	struct fetch *next;
 	files_cb cb;
 	void *ctx;
-	size_t n, left; /* files; those of them that are not read yet */
+	size_t n, left;      /* files; those of them that are not read yet */
 	const uint32_t *ids; /* behind the waiters */
 	struct waiter waiters[];
 };

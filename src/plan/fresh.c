@@ -98,12 +98,11 @@ static void compare_sets(const struct decider *d, const struct file_facts *facts
 			i < facts->n && facts->v[i].role == role ? &facts->v[i] : NULL;
 		if (!fact && k == today->n)
 			return;
-		int order = !fact	   ? 1
-			: k == today->n	   ? -1
-			: fact->file == today->v[k]
-			? 0
-			: strcmp(files_path(d->files, fact->file),
-				  files_path(d->files, today->v[k]));
+		int order = !fact                   ? 1
+			: k == today->n             ? -1
+			: fact->file == today->v[k] ? 0
+						    : strcmp(files_path(d->files, fact->file),
+							      files_path(d->files, today->v[k]));
 		if (order > 0 && !is_absent(d, today->v[k]))
 			say_file(d, out, fresh, today->v[k]);
 		else if (order < 0 && !hash_is_absent(&fact->hash))
@@ -130,8 +129,7 @@ static bool is_output_of(const struct record_list *list, uint32_t file, const st
 static bool is_ours(const struct decider *d, uint32_t file)
 {
 	const struct file_now now = *files_look(d->files, file, d->q->age);
-	return is_output_of(d->list, file, &now.hash) ||
-		d->q->is_ours(d->q->ctx, file, &now.hash);
+	return is_output_of(d->list, file, &now.hash) || d->q->is_ours(d->q->ctx, file, &now.hash);
 }
 
 static void compare_output(
@@ -256,8 +254,8 @@ static void protect_file(const struct decider *d, uint32_t file, struct decision
 	if (is_absent(d, file) || is_empty(d, file) || is_ours(d, file))
 		return;
 	out->verdict = VERDICT_MODIFIED;
-	say_file(d, out,
-		is_output_of(d->list, file, NULL) ? REASON_MODIFIED : REASON_UNKNOWN, file);
+	say_file(
+		d, out, is_output_of(d->list, file, NULL) ? REASON_MODIFIED : REASON_UNKNOWN, file);
 }
 
 /* Those that keep it from running come first: there is no end to the others. */

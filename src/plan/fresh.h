@@ -15,12 +15,13 @@ struct question {
 	uint32_t task;
 	const struct record_list *records; /* of the task */
 	struct hash key;
-	bool key_unknown; /* its texts depend on tasks that have not run (a dry run) */
+	bool key_unknown;      /* its texts depend on tasks that have not run (a dry run) */
 	const char *waits_for; /* such a task, or NULL: then nothing of it is up to date for sure */
 	struct file_ids inputs, needs, outputs; /* outputs: those with a name of their own */
-	bool force;   /* it runs, whatever is there */
-	int64_t since_ms; /* what always runs needn't if it was done since then (wall); 0: it must */
-	uint64_t age;  /* files are looked at no earlier */
+	bool force;                             /* it runs, whatever is there */
+	int64_t since_ms; /* what always runs needn't if it was done since then (wall); 0: it must
+			   */
+	uint64_t age;     /* files are looked at no earlier */
 	void *ctx;
 	/* Did an attempt of ours leave this file as it is now? */
 	bool (*is_ours)(void *ctx, uint32_t file, const struct hash *hash);

@@ -7,9 +7,7 @@
 static void add(struct key_parts *k, struct arena *a, const char *name, const char *bytes,
 	size_t len, bool counts, bool shown)
 {
-	struct key_part part = {
-		.name = name, .counts = counts, .hash = hash_bytes(bytes, len)
-	};
+	struct key_part part = { .name = name, .counts = counts, .hash = hash_bytes(bytes, len) };
 
 	if (shown && len <= PART_TEXT_MAX) {
 		part.text = arena_strndup(a, bytes, len);

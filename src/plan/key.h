@@ -35,8 +35,7 @@ bool parts_unpack(struct key_parts *parts, const void *bytes, size_t len);
 enum { KEY_FORMAT = 1 };
 
 /* Texts are copied into the arena; names outlive the parts. */
-void key_add(
-	struct key_parts *k, struct arena *a, const char *name, const char *bytes, size_t len);
+void key_add(struct key_parts *k, struct arena *a, const char *name, const char *bytes, size_t len);
 /* A part of which only the hash is kept: a value of the environment may be a secret. */
 void key_add_hidden(
 	struct key_parts *k, struct arena *a, const char *name, const char *bytes, size_t len);

@@ -85,7 +85,7 @@ const struct file_fact *facts_find(const struct files *files, const struct file_
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct file_fact *at = &facts->v[middle];
-		int c = at->role != role ? (int)at->role - (int)role
+		int c = at->role != role   ? (int)at->role - (int)role
 			: at->file == file ? 0
 					   : strcmp(files_path(files, at->file), path);
 		if (c == 0)

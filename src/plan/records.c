@@ -24,10 +24,10 @@ struct holders {
 struct records {
 	struct files *files;
 	struct arena arena;
-	struct map index; /* task → its list */
+	struct map index;                /* task → its list */
 	VEC(struct record_list *) lists; /* who asks for one may keep it */
-	VEC(struct record *) all; /* those that are gone from their lists too */
-	VEC(struct renewed) renewed; /* not handed out yet */
+	VEC(struct record *) all;        /* those that are gone from their lists too */
+	VEC(struct renewed) renewed;     /* not handed out yet */
 	struct holders holders;
 };
 
@@ -261,7 +261,7 @@ bool records_reload(struct records *r, struct state *st, const char *task, struc
 	bool ok = state_records(st, task, retake_row, &k, err);
 	/* Of this run, and not written yet. */
 	for (size_t i = 0; i < k.old.n; i++)
-		if (k.old.v[i]->is_new && !k.old.v[i]->is_past && 
+		if (k.old.v[i]->is_new && !k.old.v[i]->is_past &&
 			place_of(list, k.old.v[i]) == list->n)
 			vec_push(list, k.old.v[i]);
 	vec_release(&k.old);
@@ -304,8 +304,8 @@ static void before_release(struct before *b)
 	free(b->has);
 }
 
-bool records_reload_before(struct records *r, struct state *st, const struct graph *g,
-	uint32_t task, struct err *err)
+bool records_reload_before(
+	struct records *r, struct state *st, const struct graph *g, uint32_t task, struct err *err)
 {
 	struct before before = { .g = g };
 	bool ok = true;
@@ -412,8 +412,8 @@ static void change_held(struct chain *c, const struct file_change *change)
 			any = true;
 		}
 		if (any)
-			vec_push(c->out, (struct record_change){
-					 record, *change, .except = except });
+			vec_push(c->out,
+				(struct record_change){ record, *change, .except = except });
 	}
 }
 
@@ -442,10 +442,9 @@ static bool holds_input(const struct record *record, uint32_t file)
 static void add_new(struct chain *c, const struct file_change *change)
 {
 	const char *path = files_path(c->r->files, change->file);
-	struct file_fact fact = { .file = change->file,
-		.role = ROLE_INPUT,
-		.hash = change->to,
-		.stamp = change->stamp };
+	struct file_fact fact = {
+		.file = change->file, .role = ROLE_INPUT, .hash = change->to, .stamp = change->stamp
+	};
 
 	for (size_t i = 1; i < c->before.all.n; i++) {
 		const struct task *t = &c->g->tasks[c->before.all.v[i]];
@@ -460,8 +459,7 @@ static void add_new(struct chain *c, const struct file_change *change)
 			vec_push(&record->files, fact);
 			facts_sort(&record->files, c->r->files);
 			hold_file(&c->r->holders, record, change->file);
-			vec_push(c->out,
-				(struct record_change){ record, *change, .added = true });
+			vec_push(c->out, (struct record_change){ record, *change, .added = true });
 		}
 	}
 }

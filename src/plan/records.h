@@ -24,8 +24,8 @@ bool records_load(struct records *r, struct state *st, struct err *err);
 /* Those of one task anew: another run may have added to them, or changed them. */
 bool records_reload(struct records *r, struct state *st, const char *task, struct err *err);
 /* Those of all tasks that it comes after. */
-bool records_reload_before(struct records *r, struct state *st, const struct graph *g,
-	uint32_t task, struct err *err);
+bool records_reload_before(
+	struct records *r, struct state *st, const struct graph *g, uint32_t task, struct err *err);
 
 /* Those of a task; an empty list where there are none. */
 const struct record_list *records_of(const struct records *r, const char *task);

@@ -31,6 +31,7 @@ bool sharing_is_shared(const struct sharing *s);
  * At the start: calls back at once (from within) where we are alone or the others share already,
  * else from the loop when they do or are gone. waiting: said once after a second of waiting.
  */
-void sharing_enter(struct sharing *s, void (*entered)(void *ctx), void (*waiting)(void *ctx), void *ctx);
+void sharing_enter(
+	struct sharing *s, void (*entered)(void *ctx), void (*waiting)(void *ctx), void *ctx);
 
 #endif

@@ -110,8 +110,8 @@ static void add_name(struct str *out, const char *name)
 	str_addn(out, name, len);
 }
 
-static void say_part(struct decision *d, const struct key_part *old, const struct key_part *now,
-	struct arena *a)
+static void say_part(
+	struct decision *d, const struct key_part *old, const struct key_part *now, struct arena *a)
 {
 	struct str text = STR_INIT;
 

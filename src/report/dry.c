@@ -67,8 +67,7 @@ static void flush_line(struct dry_report *d)
 	str_reset(&d->line);
 }
 
-static void decided(
-	void *self, const struct run_view *run, uint32_t task, const struct attempt *a)
+static void decided(void *self, const struct run_view *run, uint32_t task, const struct attempt *a)
 {
 	struct dry_report *d = self;
 
@@ -143,17 +142,15 @@ static void run_ended(void *self, const struct run_view *run)
 	flush_line(d);
 }
 
-struct dry_report *dry_report_new(
-	enum dry_kind kind, dry_explain_cb explain, void *ctx, FILE *out)
+struct dry_report *dry_report_new(enum dry_kind kind, dry_explain_cb explain, void *ctx, FILE *out)
 {
 	struct dry_report *d = mem_alloc(sizeof(*d));
 	*d = (struct dry_report){
 		.out = out, .kind = kind, .explain = explain, .ctx = ctx, .line = STR_INIT
 	};
-	d->status = (struct status){ .self = d,
-		.decided = decided,
-		.task_changed = task_changed,
-		.run_ended = run_ended };
+	d->status = (struct status){
+		.self = d, .decided = decided, .task_changed = task_changed, .run_ended = run_ended
+	};
 	return d;
 }
 

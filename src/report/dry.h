@@ -15,8 +15,7 @@ struct dry_report;
 
 /* explain: what --why says of a task beside the reasons (cmd/why.h); may be NULL. */
 typedef void (*dry_explain_cb)(void *ctx, const struct attempt *a, FILE *out);
-struct dry_report *dry_report_new(
-	enum dry_kind kind, dry_explain_cb explain, void *ctx, FILE *out);
+struct dry_report *dry_report_new(enum dry_kind kind, dry_explain_cb explain, void *ctx, FILE *out);
 void dry_report_free(struct dry_report *d);
 
 const struct status *dry_report_status(const struct dry_report *d);

@@ -94,10 +94,10 @@ struct attempt {
 	int64_t started_ms, started_wall_ms;
 
 	/* The work of a run that was killed, found by STEP_ADOPT (runner/adopt.h). */
-	const char *run;    /* the run under which it is recorded; NULL: this one */
-	bool adopted;       /* it is under way, or ended unseen: it is waited for, not started */
+	const char *run; /* the run under which it is recorded; NULL: this one */
+	bool adopted;    /* it is under way, or ended unseen: it is waited for, not started */
 	bool waited; /* for one of other work to end, which may have written files: look again */
-	bool reused;        /* it has succeeded: nothing is done but to look for its files */
+	bool reused; /* it has succeeded: nothing is done but to look for its files */
 	const char *resume; /* the session to go on with, or NULL */
 	bool unwritten;     /* its answer could not be: it stays open, and the next run takes it */
 	char key[33];       /* of a paid attempt: what the work is; the same key is the same work */
@@ -113,24 +113,24 @@ struct attempt {
 	struct attempt_file *long_prompts;
 	const char *schema; /* JSON: what the answer must conform to, or NULL */
 	char **environment;
-	const char *cwd; /* absolute */
+	const char *cwd;        /* absolute */
 	struct key_parts parts; /* what is asked, as its key has it */
 
 	/* Freshness. */
 	bool looks_only;       /* no place is held: it ends with the decision */
 	const char *waits_for; /* a dry run: a task that comes first and would run, or NULL */
-	uint64_t age;          /* files are looked at no earlier; once it ran, what comes after it */
-	struct decision *decision;  /* made by STEP_DECIDE */
-	struct hash key_hash;       /* of parts */
-	bool touched;               /* -t: what is there is taken as its success */
-	bool fresh;                 /* nothing is to be done, and nothing recorded */
-	bool busy;                  /* another run is at it: later */
-	const void *found_files; /* what it may write, as it was: packed facts, or NULL */
+	uint64_t age; /* files are looked at no earlier; once it ran, what comes after it */
+	struct decision *decision; /* made by STEP_DECIDE */
+	struct hash key_hash;      /* of parts */
+	bool touched;              /* -t: what is there is taken as its success */
+	bool fresh;                /* nothing is to be done, and nothing recorded */
+	bool busy;                 /* another run is at it: later */
+	const void *found_files;   /* what it may write, as it was: packed facts, or NULL */
 	size_t found_len;
 	VEC(struct sighting) sightings;
-	struct survey *survey;      /* what its files were before and after (fresh/survey.h) */
+	struct survey *survey;         /* what its files were before and after (fresh/survey.h) */
 	struct state_success *success; /* made by STEP_LEFT: what the store keeps of it */
-	const void *left_files;     /* of one that failed: packed facts, or NULL */
+	const void *left_files;        /* of one that failed: packed facts, or NULL */
 	size_t left_len;
 
 	struct result result;
@@ -158,7 +158,8 @@ enum cancel { CANCEL_ASK, CANCEL_NOW, CANCEL_LEAVE };
 
 struct runner {
 	void *self;
-	/* NULL: nothing is to be done. The step is a->step. How it ended goes into a->result: a failing outcome, or none. */
+	/* NULL: nothing is to be done. The step is a->step. How it ended goes into a->result: a
+	 * failing outcome, or none. */
 	void (*start)(void *self, struct attempt *a, const struct runner_events *events);
 	/* Asks the step to end; done() still comes. May be called more than once. */
 	void (*cancel)(void *self, struct attempt *a, enum cancel how);
@@ -170,7 +171,7 @@ struct runners {
 	struct runner decide; /* fresh or not */
 	struct runner adopt;  /* what runs that were killed left of the task */
 	struct runner survey; /* its files, before and after */
-	struct runner files; /* prepare, verify, publish */
+	struct runner files;  /* prepare, verify, publish */
 	struct runner command;
 	struct runner claude;
 };

@@ -21,16 +21,16 @@ enum {
 
 /* What the scheduler itself knows of a task, beside its view. */
 struct plan_task {
-	uint32_t open; /* edges to tasks that have not ended */
-	bool dep_failed; /* one that it needs has failed */
+	uint32_t open;       /* edges to tasks that have not ended */
+	bool dep_failed;     /* one that it needs has failed */
 	const char *skipped; /* one that it uses, which was skipped; or NULL */
-	size_t lane;   /* of its next attempt: index in limits */
-	bool let_in;   /* into a wave of its matrix, which waits for its end */
+	size_t lane;         /* of its next attempt: index in limits */
+	bool let_in;         /* into a wave of its matrix, which waits for its end */
 	struct retry_state retry;
 	struct session session;
-	uint64_t age;                  /* of the files that what comes before it may have written */
-	uint32_t waits_for;            /* a dry run: what would run before it, or NOBODY */
-	bool ran;                      /* it, or something in its group, did not come out fresh */
+	uint64_t age;       /* of the files that what comes before it may have written */
+	uint32_t waits_for; /* a dry run: what would run before it, or NOBODY */
+	bool ran;           /* it, or something in its group, did not come out fresh */
 };
 
 struct scheduler {
@@ -85,8 +85,8 @@ static void make_ready(struct scheduler *s, uint32_t i)
 {
 	if (!s->rank)
 		rank(s, NULL);
-	s->tasks[i].lane = lanes_of(
-		&s->limits, s->graph, i, s->tasks[i].retry.counted, s->tasks[i].let_in);
+	s->tasks[i].lane =
+		lanes_of(&s->limits, s->graph, i, s->tasks[i].retry.counted, s->tasks[i].let_in);
 	ready_add(&s->ready, i, s->tasks[i].lane);
 	tracker_move(&s->tracker, i, TASK_READY);
 }
@@ -140,8 +140,7 @@ static void hand_on(struct scheduler *s, const struct edge *to, uint32_t ended)
 	if (!s->options.dry)
 		return;
 	if (from->ran &&
-		(edge_is_use(to) || task_may_write(t) ||
-			task_is_whole(&s->graph->tasks[to->task])))
+		(edge_is_use(to) || task_may_write(t) || task_is_whole(&s->graph->tasks[to->task])))
 		into->waits_for = ended;
 	else if (from->waits_for != NOBODY && task_is_whole(t) &&
 		(edge_is_use(to) || task_may_write(&s->graph->tasks[from->waits_for])))
@@ -239,7 +238,8 @@ static void settle(struct scheduler *s, const struct attempt *a)
 	struct retry_decision d = { 0 };
 
 	if (outcome_is_failure(a->result.outcome) && !s->draining && !a->cancelled)
-		d = retry_decide(t, &a->result, &s->tasks[a->task].retry, &waits, retry_random(&s->random));
+		d = retry_decide(
+			t, &a->result, &s->tasks[a->task].retry, &waits, retry_random(&s->random));
 	if (d.again) {
 		try_later(s, a->task, &d);
 		return;
@@ -486,8 +486,8 @@ static void leave_paid(struct scheduler *s)
 	}
 }
 
-void scheduler_each_live(const struct scheduler *s,
-	void (*cb)(void *ctx, uint32_t task, bool ended), void *ctx)
+void scheduler_each_live(
+	const struct scheduler *s, void (*cb)(void *ctx, uint32_t task, bool ended), void *ctx)
 {
 	for (size_t i = 0; i < s->live.n; i++)
 		if (!s->live.v[i]->looks_only && s->live.v[i]->step > STEP_CLAIM)

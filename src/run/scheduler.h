@@ -12,7 +12,7 @@ struct run_options {
 	unsigned jobs; /* processes at once */
 	bool keep_going, fail_fast;
 	bool touch; /* nothing is run: what is there is taken as done */
-	bool dry; /* what runs is only looked at: what comes behind it waits for what it may do */
+	bool dry;   /* what runs is only looked at: what comes behind it waits for what it may do */
 	int64_t timeout_ms;    /* of the whole run; 0: none */
 	double load;           /* no further command from this system load on; 0: none */
 	int64_t usage_wait_ms; /* how long one task may wait out the account's usage limit */
@@ -58,8 +58,8 @@ bool scheduler_finished(const struct scheduler *s);
 void scheduler_interrupt(struct scheduler *s, int signal);
 
 /* The tasks that are under way and have not been claimed. ended: its result has been given. */
-void scheduler_each_live(const struct scheduler *s,
-	void (*cb)(void *ctx, uint32_t task, bool ended), void *ctx);
+void scheduler_each_live(
+	const struct scheduler *s, void (*cb)(void *ctx, uint32_t task, bool ended), void *ctx);
 
 /* Has SIGHUP left paid work under way? Then the run has not ended. */
 bool scheduler_left_work(const struct scheduler *s);

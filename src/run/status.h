@@ -22,8 +22,8 @@ struct task_view {
 	const char *model; /* full id of the attempt that runs or ran last, or NULL */
 	bool group;
 	bool forgiven; /* it failed and may: 'allow_failure' */
-	bool fresh; /* it was up to date: nothing was done */
-	bool touched; /* it was only marked as up to date */
+	bool fresh;    /* it was up to date: nothing was done */
+	bool touched;  /* it was only marked as up to date */
 	bool taken; /* its success is of a run that was interrupted; nothing was done for it now */
 	enum task_state state;
 	enum outcome outcome;          /* of the last attempt that ended */
@@ -68,8 +68,8 @@ struct status {
 	/* After every change of a task's state. */
 	void (*task_changed)(void *self, const struct run_view *run, uint32_t task);
 	/* What it was decided to do, and why: before it starts, or before it is done as fresh. */
-	void (*decided)(void *self, const struct run_view *run, uint32_t task,
-		const struct attempt *a);
+	void (*decided)(
+		void *self, const struct run_view *run, uint32_t task, const struct attempt *a);
 	/* An attempt ended and is not the task's last: what comes next is in until_ms. */
 	void (*attempt_failed)(void *self, const struct run_view *run, uint32_t task);
 	void (*progress)(void *self, const struct run_view *run, uint32_t task);

@@ -216,7 +216,8 @@ static struct ends ends_of(const struct attempt *a)
 /* The same on every machine: below the root a path counts from there. */
 static void add_key_word(const struct filler *f, struct str *out, const char *word)
 {
-	const char *below = f->flag->kind == FLAG_PATHS ? path_below(f->a->graph->root, word) : NULL;
+	const char *below =
+		f->flag->kind == FLAG_PATHS ? path_below(f->a->graph->root, word) : NULL;
 
 	str_add(out, below ? below : word);
 	str_addc(out, '\0');

@@ -440,7 +440,9 @@ static void look_start(void *self, struct attempt *a, const struct runner_events
 	*k = (struct look){
 		.looker = self, .a = a, .events = *events, .goes_on = !t->spec->when.s
 	};
-	k->scope = (struct template_scope){ .ctx = k, .name = look_name, .env = look_env, .call = look_call };
+	k->scope = (struct template_scope){
+		.ctx = k, .name = look_name, .env = look_env, .call = look_call
+	};
 	a->cwd = t->dir ? attempt_path(a, t->dir) : a->graph->root;
 	a->work = k;
 	if (task_asks_claude(t) && !a->looks_only)

@@ -1,5 +1,5 @@
-#include "graph/build.h"
 #include "base/str.h"
+#include "graph/build.h"
 #include "plan/key.h"
 #include "runner/look_private.h"
 
@@ -66,6 +66,17 @@ static bool is_named_in_commands(const struct look *k, const char *word)
 	return false;
 }
 
+/* For each of many tasks: no place for printf. */
+static const char *part_name(struct arena *a, const char *kind, const char *name)
+{
+	size_t n = strlen(kind);
+	char *s = arena_alloc(a, n + strlen(name) + 1);
+
+	memcpy(s, kind, n);
+	memcpy(s + n, name, strlen(name));
+	return s;
+}
+
 /* Commands find axes and vars in the environment; vars that they don't name are not for them. */
 static void add_variables(struct look *k)
 {
@@ -73,11 +84,11 @@ static void add_variables(struct look *k)
 	const struct value_list *vars = &k->looker->ctx->values->vars;
 
 	for (size_t i = 0; i < k->naxes; i++)
-		add(k, arena_printf(a, "axis %s", k->axes[i].name), k->axes[i].text,
+		add(k, part_name(a, "axis ", k->axes[i].name), k->axes[i].text,
 			strlen(k->axes[i].text));
 	for (size_t i = 0; i < vars->n; i++)
 		if (is_named_in_commands(k, vars->v[i].name))
-			add(k, arena_printf(a, "var %s", vars->v[i].name), vars->v[i].text,
+			add(k, part_name(a, "var ", vars->v[i].name), vars->v[i].text,
 				strlen(vars->v[i].text));
 }
 
@@ -86,8 +97,10 @@ static void add_shell(struct look *k)
 	const struct texts *shell = &attempt_task(k->a)->spec->shell;
 	struct str bytes = STR_INIT;
 
-	for (size_t i = 0; i < shell->n; i++)
-		str_addf(&bytes, "%s ", shell->v[i].s);
+	for (size_t i = 0; i < shell->n; i++) {
+		str_add(&bytes, shell->v[i].s);
+		str_addc(&bytes, ' ');
+	}
 	add(k, "shell", bytes.s, bytes.len);
 	str_release(&bytes);
 }
@@ -129,7 +142,8 @@ static void tell_calls(struct look *k)
 	if (prompt->s)
 		key_tell(&k->a->parts, &k->a->arena, "template", prompt->s, prompt->len);
 	for (size_t i = 0; (text = task_next_prose(attempt_task(k->a)->spec, &i));)
-		for (size_t p = 0; text->template && (e = template_next_expr(text->template, &p));) {
+		for (size_t p = 0;
+			text->template && (e = template_next_expr(text->template, &p));) {
 			const char **args;
 			str_reset(&out);
 			if (e->function != FUNCTION_NONE &&

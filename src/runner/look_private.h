@@ -18,12 +18,12 @@ struct known {
 
 struct looker {
 	struct runner_context *ctx;
-	struct arena arena;  /* keys and outputs */
-	struct map index;    /* "TASK\0COMMAND" → in known */
+	struct arena arena; /* keys and outputs */
+	struct map index;   /* "TASK\0COMMAND" → in known */
 	VEC(struct known) known;
 	VEC(struct look *) running, waiting; /* with a command; for one that another look runs */
-	unsigned max;     /* commands at once */
-	const char *mark; /* "RUN:ROOT" */
+	unsigned max;                        /* commands at once */
+	const char *mark;                    /* "RUN:ROOT" */
 };
 
 /* One look of one attempt. */

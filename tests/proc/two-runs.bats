@@ -210,7 +210,7 @@ second_in_the_middle() {
 	kill -KILL "${PIDS[a]}"
 	ends a 137
 	ends b 0
-	run ! kill -0 "$(head -n 1 "$BATS_TEST_TMPDIR/done")" 2>/dev/null
+	no_process_left
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/done")" = 2 ]
 }
 

@@ -233,6 +233,9 @@ static enum verdict judge(struct oracle *o, unsigned unit, const char **why)
 		if (*why)
 			continue;
 		u->current = u->successes.v[i];
+		while (i-- > 0)
+			o->ambiguous |= u->successes.v[i]->answer != u->current->answer &&
+				!against(o, unit, u->successes.v[i]);
 		return VERDICT_FRESH;
 	}
 	const char *path = hand_edited(o, unit);

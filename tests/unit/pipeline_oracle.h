@@ -14,6 +14,7 @@ struct oracle {
 	struct oracle_unit *units;
 	struct pipe_touches ours; /* path and, as `to`, what some attempt left there */
 	pipe_order after;
+	bool ambiguous; /* two successes fit what is there, and answered differently */
 	/* of the run */
 	bool decided[PIPE_UNITS];
 	enum verdict verdicts[PIPE_UNITS];

@@ -318,6 +318,7 @@ static void run(struct lab *l, const struct pipe_options *options)
 		options->target ? " " : "", options->target ? options->target : "");
 	l->whole = pipe_run(&l->p, options) == 0 && !options->target;
 	log_run(l);
+	l->loose |= l->o.ambiguous;
 	if (l->o.problem.len && !l->loose)
 		fail_at(l, "not as foretold: ", l->o.problem.s);
 	l->o.problem.len = 0;
@@ -557,6 +558,7 @@ static void random_pipelines(void **state)
 	uint64_t seed = seed_text ? strtoull(seed_text, NULL, 10) : 1;
 	unsigned first = only ? (unsigned)strtoul(only, NULL, 10) : 0;
 	unsigned n = only ? 1 : str_eq(getenv("CLAUDEMAKE_TEST_LONG"), "1") ? PIPELINES : SAMPLE;
+	unsigned loose = 0;
 
 	(void)state;
 	print_message("# CLAUDEMAKE_TEST_SEED=%llu; CLAUDEMAKE_TEST_PIPELINE=N for one of them\n",
@@ -566,7 +568,10 @@ static void random_pipelines(void **state)
 		str_init(&l.log);
 		seed_with(seed, i);
 		try_pipeline(&l);
+		loose += l.loose;
 	}
+	/* Of most something can be said, or little is tested. */
+	assert_true(n == 1 || loose < n / 4);
 }
 
 int main(void)
