@@ -171,6 +171,21 @@ static bool find_programs(struct engine *e, struct err *err)
 	return e->context.claude != NULL;
 }
 
+/* Where something is known of earlier runs, it may be that nobody has to be asked. */
+static bool may_be_done(struct engine *e, struct err *missing)
+{
+	static const char *const known[] = { ".claudemake/state.db", "Claudefile.lock" };
+	struct arena *a = &e->project->arena;
+
+	e->context.missing = arena_strdup(a, missing->text);
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (file_exists(path_join(a, e->project->root, known[i]))) {
+			missing->text[0] = '\0';
+			return true;
+		}
+	return false;
+}
+
 static bool open_store(struct engine *e, struct err *err)
 {
 	struct state_run run = { .run = e->run, .started_ms = e->began_ms, .version = VERSION };
@@ -218,7 +233,7 @@ static bool plug_in_real(struct engine *e, struct err *err)
 
 	name_run(e);
 	e->began_ms = time_wall_ms();
-	if (!find_programs(e, err) || !open_store(e, err))
+	if ((!find_programs(e, err) && !may_be_done(e, err)) || !open_store(e, err))
 		return false;
 	e->others = (struct others){ .state = e->state,
 		.graph = &e->project->graph,

@@ -32,7 +32,17 @@ static void end_line(struct plain *p)
 		sink_flush(&p->sink);
 }
 
-static void say_started(struct plain *p, const struct task_view *t)
+static void add_reasons(struct plain *p, const struct decision *d)
+{
+	struct str reasons = STR_INIT;
+
+	decision_add(&reasons, d);
+	str_add(&p->sink.text, ": ");
+	text_add_harmless(&p->sink.text, reasons.s, reasons.len, &p->look);
+	str_release(&reasons);
+}
+
+static void say_started(struct plain *p, const struct task_view *t, const struct attempt *a)
 {
 	struct str *out = &p->sink.text;
 
@@ -45,6 +55,8 @@ static void say_started(struct plain *p, const struct task_view *t)
 	}
 	if (t->attempts > 1)
 		str_addf(out, ", attempt %u", t->attempts);
+	else if (p->options.verbose && a->decision && a->decision->n)
+		add_reasons(p, a->decision);
 	end_line(p);
 }
 
@@ -136,7 +148,7 @@ static void on_decided(
 	if (a->fresh || a->result.outcome || p->options.quiet || p->options.silent)
 		return;
 	if (t->state == TASK_RUNNING && (t->model || p->options.verbose))
-		say_started(p, t);
+		say_started(p, t, a);
 }
 
 /* The account is at its limit: all that asks Claude waits with this one. */

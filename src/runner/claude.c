@@ -275,6 +275,8 @@ static bool adopt(struct work *w, struct err *err)
 
 static bool start_anew(struct work *w, struct err *err)
 {
+	if (!w->ctx->claude || !w->ctx->supervise)
+		return err_set(err, "%s", w->ctx->missing);
 	if (make_folder(w, err))
 		w->tail = tail_new(
 			w->ctx->loop, attempt_path(w->a, file_of(w->a, "out")), on_line, w, err);

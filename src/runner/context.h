@@ -19,6 +19,7 @@ struct runner_context {
 	const char *folder_name; /* of the run, from the root */
 	const char *supervise;   /* path of the program; NULL: not found */
 	const char *claude;      /* path of the program; NULL: not found */
+	const char *missing;     /* what is to be said then */
 	void *answers_ctx;
 	/* The file (from the root) with the answer of a task that is done, or NULL. */
 	const char *(*answer)(void *ctx, uint32_t task);

@@ -14,9 +14,12 @@ teardown() {
 	teardown_run
 }
 
-# rehearse NAME TASKS: --list, -n and --simulate of a copy end well, agree on so many tasks, and leave nothing.
+# rehearse NAME TASKS, on a branch with a commit: --list, -n and --simulate of a copy end well, agree on so many tasks, and leave nothing.
 rehearse() {
 	copy_example "$1"
+	echo "what changes" >change.txt
+	git add change.txt
+	git -c user.name=test -c user.email=test@localhost commit -q -m "a change"
 	listing -not -path './.git/*' >"$BATS_TEST_TMPDIR/before"
 	cm_run 0 --list
 	[ "$(grep -c '^\* ' <<<"$output")" -ge 1 ]

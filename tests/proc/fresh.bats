@@ -648,3 +648,21 @@ not started after: what it needs fails
 	cm_run 0 --blame src/a.c plan.md
 	[[ $output == *"src/a.c"*"task     fix"*"plan.md"*"task     plan"* ]]
 }
+
+@test "where all is up to date nobody asks for the claude program" {
+	claudefile <<-'YAML'
+	tasks:
+	  page: { prompt: "[[page]] write=page.md", inputs: "src/*.c", outputs: page.md }
+	YAML
+	cm_run 0
+	CM_ENV+=(CLAUDEMAKE_CLAUDE=/nonexistent/claude)
+	cm_run 0
+	[[ $stderr == *"nothing to do: "* ]]
+	echo more >>src/a.c
+	cm_run 1 -v
+	[[ $stderr == *"page: started ("*"): inputs: src/a.c changed"* ]]
+	[[ $stderr == *"page: spawn: CLAUDEMAKE_CLAUDE says '/nonexistent/claude', and there is no such program"* ]]
+	rm -r .claudemake
+	cm_run 2
+	[[ $stderr != *spawn* ]]
+}
