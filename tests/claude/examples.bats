@@ -144,7 +144,7 @@ models() {
 	[ "$(models review) $(models description)" = "opus haiku" ]
 
 	standin_script "$(rules "$(answers 'Review this diff' $'src/search.py:3: no.\n\nVerdict: not ready')")"
-	cm_run 1 ready
+	cm_run 1 --force=review ready
 	[[ $stderr == *"src/search.py:3: no."* ]]
 	no_process_left
 }
