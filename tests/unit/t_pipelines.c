@@ -16,7 +16,8 @@
 #include <cmocka.h>
 
 enum {
-	PIPELINES = 3000,
+	EVERY = 3000, /* with CLAUDEMAKE_TEST_EVERY=1 */
+	MANY = 1000,  /* of the long tests */
 	SAMPLE = 100,
 	SNAPSHOTS = 4,
 	SUCCESSES_KEPT = RECORDS_OF_TASK_MAX - 2, /* so many are remembered for sure */
@@ -551,13 +552,20 @@ static void seed_with(uint64_t seed, unsigned number)
 		below(2);
 }
 
+static unsigned how_many(void)
+{
+	if (str_eq(getenv("CLAUDEMAKE_TEST_EVERY"), "1"))
+		return EVERY;
+	return str_eq(getenv("CLAUDEMAKE_TEST_LONG"), "1") ? MANY : SAMPLE;
+}
+
 static void random_pipelines(void **state)
 {
 	const char *seed_text = getenv("CLAUDEMAKE_TEST_SEED");
 	const char *only = getenv("CLAUDEMAKE_TEST_PIPELINE");
 	uint64_t seed = seed_text ? strtoull(seed_text, NULL, 10) : 1;
 	unsigned first = only ? (unsigned)strtoul(only, NULL, 10) : 0;
-	unsigned n = only ? 1 : str_eq(getenv("CLAUDEMAKE_TEST_LONG"), "1") ? PIPELINES : SAMPLE;
+	unsigned n = only ? 1 : how_many();
 	unsigned loose = 0;
 
 	(void)state;
