@@ -47,6 +47,7 @@ static void lab_release(struct lab *l)
 	vec_release(&l->a.allowed);
 	vec_release(&l->a.disallowed);
 	vec_release(&l->a.args);
+	vec_release(&l->a.parts);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

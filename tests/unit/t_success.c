@@ -25,6 +25,14 @@
 
 #include <cmocka.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#endif
+
 #define RUN "20260102-030405-7"
 
 struct world {
@@ -1009,7 +1017,7 @@ static void memory_is_bounded(void **state)
 	turn(w);
 	assert_int_equal(w->called, 10000);
 	stop(w);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef SANITIZED
 	assert_true(after.ru_maxrss - before.ru_maxrss < 90 << 10);
 #endif
 	assert_string_equal(sql(w, "SELECT max(id) FROM record"), "10000");
