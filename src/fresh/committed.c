@@ -27,11 +27,25 @@ struct committed {
 	VEC(struct question) waiting;
 };
 
+static int64_t ns_of(const struct timespec *t)
+{
+	return t->tv_sec * INT64_C(1000000000) + t->tv_nsec;
+}
+
 static int64_t now_ns(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_REALTIME, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+	return ns_of(&t);
+}
+
+static int64_t changed_ns(const struct stat *st)
+{
+#ifdef __APPLE__
+	return ns_of(&st->st_ctimespec);
+#else
+	return ns_of(&st->st_ctim);
+#endif
 }
 
 static bool is_known(const struct committed *c, const struct question *q)
@@ -41,8 +55,7 @@ static bool is_known(const struct committed *c, const struct question *q)
 	for (size_t i = 0; i < q->n; i++) {
 		if (lstat(q->paths[i], &st) != 0)
 			continue;
-		int64_t at = st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
-		if (at >= c->asked_ns - CLOCK_STEP_NS)
+		if (changed_ns(&st) >= c->asked_ns - CLOCK_STEP_NS)
 			return false;
 	}
 	return c->asked_ns != 0;

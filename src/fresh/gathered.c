@@ -80,11 +80,12 @@ static void read_save(struct gathered *s, const char *save)
 /* Outside of the project: a dry run writes nothing there. */
 static const char *unpack(struct gathered *s, size_t at)
 {
-	static const char pattern[] = "/tmp/claudemake-XXXXXX";
+	const char *temporary = getenv("TMPDIR");
 	struct answer *answer = &s->all.v[at];
 
 	if (!s->folder) {
-		s->folder = mem_strdup(pattern);
+		s->folder = mem_printf(
+			"%s/claudemake-XXXXXX", temporary && *temporary ? temporary : "/tmp");
 		if (!mkdtemp(s->folder)) {
 			free(s->folder);
 			s->folder = NULL;

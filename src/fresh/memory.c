@@ -244,6 +244,23 @@ void memory_rests_on(struct memory *m, struct attempt *a, const struct record_li
 		vec_push(&m->changed, own);
 }
 
+struct state_record memory_row(
+	const struct memory *m, const struct record *record, struct str *files)
+{
+	str_reset(files);
+	facts_pack(&record->files, m->files, files);
+	return (struct state_record){ .run = record->run,
+		.id = record->id,
+		.task = record->task,
+		.format = record->format,
+		.key = record->key,
+		.answer = record->answer,
+		.answer_hash = record->answer_hash,
+		.at_ms = record->at_ms,
+		.files = files->s,
+		.files_len = files->len };
+}
+
 void memory_keep(struct memory *m)
 {
 	struct str packed = STR_INIT;
@@ -253,18 +270,7 @@ void memory_keep(struct memory *m)
 		/* Another run may have changed it meanwhile; it costs only a little time again. */
 		if (m->shared && !str_eq(r->run, m->ctx->run))
 			continue;
-		str_reset(&packed);
-		facts_pack(&r->files, m->files, &packed);
-		struct state_record row = { .run = r->run,
-			.id = r->id,
-			.task = r->task,
-			.format = r->format,
-			.key = r->key,
-			.answer = r->answer,
-			.answer_hash = r->answer_hash,
-			.at_ms = r->at_ms,
-			.files = packed.s,
-			.files_len = packed.len };
+		struct state_record row = memory_row(m, r, &packed);
 		struct state_success success = { .record = &row };
 		state_put_record(m->state, &success, NULL, NULL);
 	}

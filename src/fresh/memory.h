@@ -56,6 +56,10 @@ void memory_rests_on(struct memory *m, struct attempt *a, const struct record_li
 	const struct record *record);
 void memory_keep(struct memory *m);
 
+/* A record as the store takes it: a view of it, and of its facts packed into files. */
+struct state_record memory_row(
+	const struct memory *m, const struct record *record, struct str *files);
+
 /* The answer of a success as a file from the root: that of the store, or of `save`; or NULL. */
 const char *memory_answer(
 	const struct memory *m, const struct task *t, const struct record *record, struct arena *a);

@@ -295,18 +295,8 @@ static void put_renewed(struct memory *m, const struct renewed *renewed)
 
 	r->run = m->ctx->run;
 	r->id = RECORD_ID_OWN + m->next_id++;
-	facts_pack(&r->files, m->files, &files);
 	state_parts(m->state, renewed->past->run, renewed->past->id, &parts, &err);
-	struct state_record row = { .run = r->run,
-		.id = r->id,
-		.task = r->task,
-		.format = r->format,
-		.key = r->key,
-		.answer = r->answer,
-		.answer_hash = r->answer_hash,
-		.at_ms = r->at_ms,
-		.files = files.s,
-		.files_len = files.len };
+	struct state_record row = memory_row(m, r, &files);
 	struct state_success success = {
 		.record = &row, .parts = parts.len ? parts.s : NULL, .parts_len = parts.len
 	};
@@ -358,6 +348,7 @@ static void make_record(struct making *k, bool sound)
 	struct attempt *a = k->a;
 	struct memory *m = k->s->m;
 	struct record_changes changes = { 0 };
+	struct str files = STR_INIT;
 	struct err err;
 	struct record record = { .task = attempt_task(a)->name,
 		.run = a->run ? a->run : m->ctx->run,
@@ -382,17 +373,10 @@ static void make_record(struct making *k, bool sound)
 	keep_past(m);
 	list_changes(k, &changes);
 	pack_parts(k);
-	struct state_record *row = arena_alloc(&a->arena, sizeof(*row));
-	*row = (struct state_record){ .run = record.run,
-		.id = record.id,
-		.task = record.task,
-		.format = record.format,
-		.key = record.key,
-		.answer = record.answer,
-		.answer_hash = record.answer_hash,
-		.at_ms = record.at_ms };
-	row->files = pack(k, &kept->files, &row->files_len);
-	a->success->record = row;
+	struct state_record row = memory_row(m, kept, &files);
+	row.files = arena_memdup(&a->arena, files.s, files.len);
+	a->success->record = arena_memdup(&a->arena, &row, sizeof(row));
+	str_release(&files);
 	vec_release(&changes);
 }
 

@@ -258,3 +258,28 @@ entries() {
 	rm -rf .claudemake
 	cm_run 0 -q one two
 }
+
+@test "a clone reads the answers of a matrix from the save that they share, and asks again for one that was changed there" {
+	claudefile <<-'YAML'
+	lock: true
+	tasks:
+	  sum: { prompt: "[[m3]] sum ${{ response('page') }}", save: sum.md }
+	  page: { matrix: { n: [a, b] }, prompt: "[[${{ n }}]] page", inputs: in.txt, save: pages.jsonl }
+	YAML
+	echo one >in.txt
+	cm_run 0
+	starts 3
+	clone second
+	cm_run 0 -n
+	[[ $output == *"nothing to do: everything is up to date"* ]]
+	[ ! -e .claudemake ]
+	cm_run 0
+	starts 3
+	[ -z "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name 'claudemake-*')" ]
+	sed -i '/"page:b"/ s/"answer":"/&by hand /' pages.jsonl
+	rm -r .claudemake
+	cm_run 0 --why page:b
+	[[ $output == *"page:b would run"*"its answer is needed, and is not there"* ]]
+	cm_run 0 --why page:a
+	[[ $output == *"page:a is up to date"* ]]
+}
