@@ -1,13 +1,7 @@
-#include "run/scheduler.h"
+#include "run/scheduler_private.h"
 
-#include "run/attempt.h"
 #include "run/lanes.h"
 #include "run/rank.h"
-#include "run/ready.h"
-#include "run/retry.h"
-#include "run/session.h"
-#include "run/tracker.h"
-#include "spec/schema.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,47 +10,6 @@
 enum {
 	LOOKING_MAX = 64, /* tasks that are looked at without a place, at once */
 	BUSY_MS = 300,    /* how often a task is tried that another run is at */
-	NOBODY = UINT32_MAX,
-};
-
-/* What the scheduler itself knows of a task, beside its view. */
-struct plan_task {
-	uint32_t open;       /* edges to tasks that have not ended */
-	bool dep_failed;     /* one that it needs has failed */
-	const char *skipped; /* one that it uses, which was skipped; or NULL */
-	size_t lane;         /* of its next attempt: index in limits */
-	bool let_in;         /* into a wave of its matrix, which waits for its end */
-	struct retry_state retry;
-	struct session session;
-	uint64_t age;       /* of the files that what comes before it may have written */
-	uint32_t waits_for; /* a dry run: what would run before it, or NOBODY */
-	bool ran;           /* it, or something in its group, did not come out fresh */
-};
-
-struct scheduler {
-	const struct graph *graph;
-	struct run_options options;
-	struct clock clock;
-	struct attempt_hooks hooks;
-	struct tracker tracker;
-	struct run_limits limits;
-	struct ready ready;
-	struct rank *rank;
-	struct plan_task *tasks;
-	VEC(uint32_t) to_look; /* from next_look on: they wait to be looked at */
-	size_t next_look, looking;
-	VEC(uint32_t) delayed;
-	VEC(uint32_t) ended; /* done, and what comes behind has not been told */
-	VEC(struct attempt *) live;
-	size_t unsettled; /* failed, and it is not decided what follows from that */
-	int64_t wake_at;  /* the earliest of delayed */
-	uint64_t next_id;
-	uint32_t random;
-	int64_t deadline; /* of the run; INT64_MAX: none */
-	int interrupts;
-	bool draining;    /* nothing new starts */
-	bool left;        /* paid work goes on without us */
-	bool lost_memory; /* a result could not be kept */
 };
 
 static int64_t now_ms(const struct scheduler *s)
@@ -81,7 +34,7 @@ static void rank(struct scheduler *s, const int64_t *expected_ms)
 	free(found);
 }
 
-static void make_ready(struct scheduler *s, uint32_t i)
+void make_ready(struct scheduler *s, uint32_t i)
 {
 	if (!s->rank)
 		rank(s, NULL);
@@ -91,7 +44,7 @@ static void make_ready(struct scheduler *s, uint32_t i)
 	tracker_move(&s->tracker, i, TASK_READY);
 }
 
-static void set_done(struct scheduler *s, uint32_t i, enum outcome outcome)
+void set_done(struct scheduler *s, uint32_t i, enum outcome outcome)
 {
 	s->tracker.tasks[i].outcome = outcome;
 	s->tracker.tasks[i].forgiven = task_is_forgiven(&s->graph->tasks[i], outcome);
@@ -101,92 +54,10 @@ static void set_done(struct scheduler *s, uint32_t i, enum outcome outcome)
 	vec_push(&s->ended, i);
 }
 
-/* What always runs need not be looked at before it has a place. */
-static bool is_looked_at_first(const struct scheduler *s, uint32_t i)
-{
-	const struct task_spec *spec = s->graph->tasks[i].spec;
-	return spec->rerun != RERUN_ALWAYS || spec->when.s || s->graph->tasks[i].is_matrix;
-}
-
-static void look_first(struct scheduler *s, uint32_t i)
+void look_first(struct scheduler *s, uint32_t i)
 {
 	tracker_move(&s->tracker, i, TASK_LOOKING);
 	vec_push(&s->to_look, i);
-}
-
-/* All that comes before it has ended, and let it go on. */
-static void open_task(struct scheduler *s, uint32_t i)
-{
-	if (tracker_all_skipped(&s->tracker, s->graph, i)) {
-		set_done(s, i, OUTCOME_SKIPPED);
-	} else if (task_is_group(&s->graph->tasks[i])) {
-		set_done(s, i, OUTCOME_OK);
-	} else if (is_looked_at_first(s, i)) {
-		look_first(s, i);
-	} else {
-		make_ready(s, i);
-	}
-}
-
-/* What ran before it may have written its files; in a dry run that is all that is known. */
-static void hand_on(struct scheduler *s, const struct edge *to, uint32_t ended)
-{
-	const struct task *t = &s->graph->tasks[ended];
-	const struct plan_task *from = &s->tasks[ended];
-	struct plan_task *into = &s->tasks[to->task];
-
-	if (from->age > into->age)
-		into->age = from->age;
-	if (!s->options.dry)
-		return;
-	if (from->ran &&
-		(edge_is_use(to) || task_may_write(t) || task_is_whole(&s->graph->tasks[to->task])))
-		into->waits_for = ended;
-	else if (from->waits_for != NOBODY && task_is_whole(t) &&
-		(edge_is_use(to) || task_may_write(&s->graph->tasks[from->waits_for])))
-		into->waits_for = from->waits_for;
-}
-
-static void skip(struct scheduler *s, uint32_t i, const char *because)
-{
-	s->tracker.tasks[i].detail = mem_printf("it uses '%s', which was skipped", because);
-	set_done(s, i, OUTCOME_SKIPPED);
-}
-
-static void unblock(struct scheduler *s, const struct edge *to, uint32_t ended)
-{
-	uint32_t i = to->task;
-	struct plan_task *p = &s->tasks[i];
-	const struct task_view *before = &s->tracker.tasks[ended];
-	bool skipped = before->outcome == OUTCOME_SKIPPED;
-	bool ok = outcome_class(before->outcome)->success || before->forgiven || skipped;
-	if (s->tracker.tasks[i].state != TASK_BLOCKED)
-		return;
-	p->open--;
-	hand_on(s, to, ended);
-	p->dep_failed |= !ok && edge_is_need(to);
-	if (skipped && edge_is_use(to))
-		p->skipped = before->name;
-	/* Who comes after it counts on all that is before it to have ended, too. */
-	if (p->open && !(s->draining && (p->dep_failed || p->skipped)))
-		return;
-	if (p->dep_failed)
-		set_done(s, i, OUTCOME_DEP_FAILED);
-	else if (p->skipped)
-		skip(s, i, p->skipped);
-	else
-		open_task(s, i);
-}
-
-/* By a list, not by recursion: chains of groups and of failures can be long. */
-static void tell_behind(struct scheduler *s)
-{
-	while (s->ended.n) {
-		uint32_t ended = s->ended.v[--s->ended.n];
-		const struct task *t = &s->graph->tasks[ended];
-		for (size_t k = 0; k < t->behind.n; k++)
-			unblock(s, &t->behind.v[k], ended);
-	}
 }
 
 /* Without a next attempt coming, its last outcome is the task's; without any it never started. */
@@ -520,27 +391,6 @@ const struct run_view *scheduler_view(struct scheduler *s)
 	return &s->tracker.view;
 }
 
-static void count_open(struct scheduler *s)
-{
-	const struct graph *g = s->graph;
-	for (uint32_t i = 0; i < g->n; i++)
-		for (size_t k = 0; g->tasks[i].wanted && k < g->tasks[i].before.n; k++)
-			s->tasks[i].open += g->tasks[g->tasks[i].before.v[k].task].wanted;
-}
-
-/* Counts are complete before the first group ends and unblocks what is behind it. */
-static void open_first(struct scheduler *s)
-{
-	const struct graph *g = s->graph;
-	for (uint32_t i = 0; i < g->n; i++) {
-		if (!g->tasks[i].wanted || s->tasks[i].open ||
-			s->tracker.tasks[i].state != TASK_BLOCKED)
-			continue;
-		open_task(s, i);
-	}
-	tell_behind(s);
-}
-
 struct scheduler *scheduler_new(const struct graph *graph, const struct run_options *options,
 	const struct runners *runners, const struct journal *journal, const struct status *status,
 	const struct clock *clock, const int64_t *expected_ms)
@@ -576,8 +426,7 @@ struct scheduler *scheduler_new(const struct graph *graph, const struct run_opti
 	s->deadline = options->timeout_ms ? now_ms(s) + options->timeout_ms : INT64_MAX;
 	if (status->run_started)
 		status->run_started(status->self, &s->tracker.view);
-	count_open(s);
-	open_first(s);
+	open_all(s);
 	return s;
 }
 
