@@ -51,6 +51,11 @@ bool task_asks_claude(const struct task *t)
 	return t->spec->prompt.s && !t->is_matrix;
 }
 
+bool task_uses_api(const struct task *t)
+{
+	return task_asks_claude(t) && t->via == VIA_API;
+}
+
 bool task_is_whole(const struct task *t)
 {
 	return t->is_matrix || task_is_group(t);

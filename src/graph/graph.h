@@ -41,6 +41,7 @@ struct task {
 	const struct value *axes; /* of an instance: by their names in templates */
 	uint32_t naxes;
 	uint32_t instances; /* of a matrix: how many follow it */
+	enum via via; /* as declared, or as the command line has it for all */
 	bool is_matrix;
 	bool wanted;      /* in this run */
 	bool target;      /* what --force is about: a target, of a group or a matrix its members */
@@ -119,6 +120,8 @@ bool task_is_group(const struct task *t);
 /* A matrix that saves the answers of all its instances in one file. */
 bool task_gathers(const struct task *t);
 bool task_asks_claude(const struct task *t);
+/* It asks by the Messages API, without a process of its own. */
+bool task_uses_api(const struct task *t);
 /* A group, or all of a matrix: it stands for what it needs. */
 bool task_is_whole(const struct task *t);
 bool task_may_write(const struct task *t);

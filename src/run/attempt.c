@@ -96,6 +96,8 @@ static const struct runner *runner_of(const struct running *r)
 	case DOER_MAIN:
 		if (task_gathers(attempt_task(&r->a)))
 			return &runners->files;
+		if (task_uses_api(attempt_task(&r->a)))
+			return &runners->api;
 		return task_asks_claude(attempt_task(&r->a)) ? &runners->claude : &runners->command;
 	default:
 		return NULL;

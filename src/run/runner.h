@@ -116,6 +116,13 @@ struct attempt {
 	const char *cwd;        /* absolute */
 	struct key_parts parts; /* what is asked, as its key has it */
 
+	/* via: api */
+	const char *continues; /* folder, from the root, of the attempt it goes on from, or NULL */
+	struct hash prefix; /* of what its request begins with and others may share: model, system
+			       prompt, attachments; absent: too short for the prompt cache */
+	bool caches; /* set by the scheduler: the end of its prefix is marked for the cache */
+	int64_t tokens_guess; /* of its prompt, by its length */
+
 	/* Freshness. */
 	bool looks_only;       /* no place is held: it ends with the decision */
 	const char *waits_for; /* a dry run: a task that comes first and would run, or NULL */
@@ -140,10 +147,22 @@ struct attempt {
 
 const struct task *attempt_task(const struct attempt *a);
 
+/* One of the limits that the service told of; limit 0: it did not. */
+struct told_limit {
+	int64_t limit, left;
+	int64_t reset_ms; /* wall: when all of it is there again */
+};
+
+struct told_limits {
+	struct told_limit requests, tokens, input_tokens, output_tokens;
+};
+
 struct progress {
-	const char *doing;  /* one line, untrusted */
+	const char *doing;  /* one line, untrusted; NULL: as before */
 	int64_t tokens_out; /* so far; -1: as before */
 	double cost_usd;    /* so far; negative: as before */
+	bool answering; /* its answer has begun: what it put into the prompt cache can be read */
+	const struct told_limits *told; /* by the head of the answer, or NULL */
 };
 
 /* The calls back. done() may be called from within start(); exactly once for each start(). */
@@ -174,6 +193,7 @@ struct runners {
 	struct runner files;  /* prepare, verify, publish */
 	struct runner command;
 	struct runner claude;
+	struct runner api;
 };
 
 #endif

@@ -38,6 +38,8 @@ enum rerun { RERUN_CHANGED, RERUN_ALWAYS, RERUN_ONCE };
 /* What a task does not say itself and defaults do not either. */
 enum {
 	DEFAULT_JOBS = 4,
+	DEFAULT_REQUESTS = 50,
+	DEFAULT_MAX_TOKENS = 16000,
 	DEFAULT_TIMEOUT_MS = 10 * 60 * 1000,
 	DEFAULT_WAIT_MS = 10 * 60 * 1000,
 	DEFAULT_RETRY_DELAY_MS = 2 * 1000,
@@ -49,6 +51,29 @@ struct retry {
 	int64_t delay_ms, max_delay_ms;
 	struct texts on; /* class names, "exit:N", "/regex/"; empty: what the class table says */
 	bool resume;     /* where given: go on in the session after any failure, or never */
+};
+
+/* How a model thinks, as the Messages API has it; UNSET: as the model does by itself. */
+enum thinking_type {
+	THINKING_UNSET,
+	THINKING_ADAPTIVE,
+	THINKING_ENABLED, /* with budget_tokens */
+	THINKING_BETWEEN_TOOLS,
+	THINKING_DISABLED,
+};
+
+struct thinking {
+	enum thinking_type type;
+	int64_t budget_tokens; /* of THINKING_ENABLED: 1024 or more */
+	struct place at;
+};
+
+/* How long the service keeps what requests have in common; AUTO: 5m where another one shares it. */
+enum cache { CACHE_AUTO, CACHE_5M, CACHE_1H, CACHE_NONE };
+
+/* "50/m": so many in so much time; n 0: not given. */
+struct rate {
+	int64_t n, per_ms;
 };
 
 /* Instances of a matrix at once; size 0: no limit of their own. wait: in waves. */
@@ -79,7 +104,12 @@ struct task_spec {
 	struct texts tools, allowed_tools, disallowed_tools, setting_sources, betas, args;
 	struct texts mcp_config, add_dir;
 	struct json agents, settings, json_schema;
-	int64_t max_turns; /* 0: no limit */
+	int64_t max_turns;  /* 0: no limit */
+	int64_t max_tokens; /* of an answer of the Messages API */
+	struct texts stop_sequences;
+	struct thinking thinking;
+	enum cache cache;
+	struct text continues; /* the task in whose session it goes on */
 	bool bare;
 	int64_t timeout_ms, idle_timeout_ms;
 	struct retry retry;
@@ -105,6 +135,8 @@ struct model_def {
 	struct given given;
 	struct text id;
 	int64_t jobs;       /* tasks at once on this model; 0: no limit of its own */
+	struct rate rate;   /* starts */
+	struct rate tokens; /* of prompts and answers together */
 	struct price price; /* where "price" is given: whole, the shipped table fills what is not */
 };
 
@@ -118,6 +150,7 @@ struct pool {
 struct limits {
 	struct given given;
 	int64_t jobs;
+	int64_t requests;   /* calls of the API at once */
 	int64_t timeout_ms; /* 0: none */
 	int64_t wait_ms;    /* how long one task may wait out rate limits */
 	struct {

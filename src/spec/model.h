@@ -13,13 +13,34 @@ struct price {
 	double input, output, cache_write_5m, cache_write_1h, cache_read;
 };
 
+/* What a model takes of `effort` and `thinking`, a bit for each. Source: the Messages API's
+ * documentation of 2026-11. */
+enum model_effort {
+	EFFORT_LOW = 1 << 0,
+	EFFORT_MEDIUM = 1 << 1,
+	EFFORT_HIGH = 1 << 2,
+	EFFORT_XHIGH = 1 << 3,
+	EFFORT_MAX = 1 << 4,
+};
+
+enum model_thinking {
+	CAN_THINK_ADAPTIVE = 1 << 0,
+	CAN_THINK_ENABLED = 1 << 1, /* with budget_tokens */
+	CAN_THINK_BETWEEN_TOOLS = 1 << 2,
+	CAN_THINK_DISABLED = 1 << 3,
+	DISABLED_TO_HIGH = 1 << 4, /* disabled (or between tools) only with effort high or less */
+};
+
 struct model {
-	const char *id; /* what is passed to the claude program and the API */
+	const char *id;    /* what is passed to the claude program and the API */
 	const char *dated; /* another name of the same model, or NULL */
 	struct price price;
 	int64_t long_prompt; /* prompts above this many tokens cost long_price; 0: none */
 	struct price long_price;
-	const char *retires; /* "2026-11-30", or NULL while no day is named */
+	unsigned efforts, thinking;  /* of enum model_effort, model_thinking; 0: it takes none */
+	int64_t context, max_output; /* tokens */
+	int64_t cache_min;           /* a shorter prefix is not kept by the prompt cache */
+	const char *retires;         /* "2026-11-30", or NULL while no day is named */
 	bool retired;
 };
 
