@@ -52,7 +52,7 @@ static void add_escaped(struct str *out, const char *path)
 	str_release(&text);
 }
 
-static bool add_text(struct str *out, const char *path, const struct str *text, struct err *err)
+bool attach_add_text(struct str *out, const char *path, const struct str *text, struct err *err)
 {
 	char tag[32] = "file";
 	size_t n = free_tag(text->s, text->len);
@@ -72,13 +72,26 @@ static bool add_text(struct str *out, const char *path, const struct str *text, 
 	return true;
 }
 
-static bool read_text(const char *path, const char *whole, struct str *text, struct err *err)
+static bool has_magic(const struct str *bytes, size_t at, const char *magic, size_t len)
 {
-	if (!file_read(whole, TEMPLATE_EXPANDED_MAX, text, err))
-		return err_wrap(err, "cannot attach '%s'", path);
-	if (utf8_valid(text->s, text->len) != text->len || memchr(text->s, '\0', text->len))
-		return err_set(err, "'%s' is not text: attach it with via: api", path);
-	return true;
+	return bytes->len >= at + len && memcmp(bytes->s + at, magic, len) == 0;
+}
+
+/* By what is in it: a name can be wrong, and the service looks, too. */
+static const char *media_type(const struct str *bytes)
+{
+	static const struct {
+		const char *type, *magic;
+		size_t len;
+	} types[] = { { "image/png", "\x89PNG\r\n\x1a\n", 8 }, { "image/jpeg", "\xff\xd8\xff", 3 },
+		{ "image/gif", "GIF87a", 6 }, { "image/gif", "GIF89a", 6 },
+		{ "application/pdf", "%PDF-", 5 } };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (has_magic(bytes, 0, types[i].magic, types[i].len))
+			return types[i].type;
+	return has_magic(bytes, 0, "RIFF", 4) && has_magic(bytes, 8, "WEBP", 4) ? "image/webp"
+										: NULL;
 }
 
 /* A path that is written absolute may be anywhere. */
@@ -99,19 +112,21 @@ static bool find(struct arena *a, const char *root, const char *top, const char 
 	return true;
 }
 
-static bool add_file(struct arena *a, struct str *prompt, const char *root, const char *top,
-	const char *path, struct err *err)
+static bool give_file(struct arena *a, const char *root, const char *top, const char *path,
+	attach_cb cb, void *ctx, struct err *err)
 {
-	struct str text = STR_INIT;
+	struct attachment file = { .path = path, .bytes = STR_INIT };
 	const char *whole;
-	bool ok = find(a, root, top, path, &whole, err) && read_text(path, whole, &text, err) &&
-		add_text(prompt, path, &text, err);
 
-	str_release(&text);
-	if (ok && prompt->len > TEMPLATE_EXPANDED_MAX)
-		return err_set(err,
-			"a prompt with all its attached files must not be longer than %d MiB",
-			TEMPLATE_EXPANDED_MAX >> 20);
+	if (!find(a, root, top, path, &whole, err))
+		return false;
+	bool ok = file_read(whole, TEMPLATE_EXPANDED_MAX, &file.bytes, err) ||
+		err_wrap(err, "cannot attach '%s'", path);
+	file.media_type = media_type(&file.bytes);
+	file.is_text = !file.media_type && !memchr(file.bytes.s, '\0', file.bytes.len) &&
+		utf8_valid(file.bytes.s, file.bytes.len) == file.bytes.len;
+	ok = ok && cb(ctx, &file, err);
+	str_release(&file.bytes);
 	return ok;
 }
 
@@ -120,10 +135,9 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-bool attach_add(struct str *prompt, const char *root, const char *top, const struct strs *paths,
-	struct err *err)
+bool attach_each(const char *root, const char *top, const struct strs *paths, attach_cb cb,
+	void *ctx, struct err *err)
 {
-	size_t before = prompt->len;
 	struct arena arena;
 	bool ok = true;
 
@@ -134,9 +148,31 @@ bool attach_add(struct str *prompt, const char *root, const char *top, const str
 	qsort(sorted, paths->n, sizeof(*sorted), by_text);
 	for (size_t i = 0; ok && i < paths->n; i++)
 		if (!i || strcmp(sorted[i], sorted[i - 1]) != 0)
-			ok = add_file(&arena, prompt, root, top, sorted[i], err);
-	if (!ok)
-		str_truncate(prompt, before);
+			ok = give_file(&arena, root, top, sorted[i], cb, ctx, err);
 	arena_release(&arena);
 	return ok;
+}
+
+static bool add_to_prompt(void *ctx, const struct attachment *file, struct err *err)
+{
+	struct str *prompt = ctx;
+
+	if (!file->is_text)
+		return err_set(err, "'%s' is not text: attach it with via: api", file->path);
+	if (!attach_add_text(prompt, file->path, &file->bytes, err))
+		return false;
+	return prompt->len <= TEMPLATE_EXPANDED_MAX ||
+		err_set(err, "a prompt with all its attached files must not be longer than %d MiB",
+			TEMPLATE_EXPANDED_MAX >> 20);
+}
+
+bool attach_add(struct str *prompt, const char *root, const char *top, const struct strs *paths,
+	struct err *err)
+{
+	size_t before = prompt->len;
+
+	if (attach_each(root, top, paths, add_to_prompt, prompt, err))
+		return true;
+	str_truncate(prompt, before);
+	return false;
 }

@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/str.h"
 #include "runner/context.h"
+#include "runner/cost.h"
 #include "spec/json_schema.h"
 #include "spec/schema.h"
 
@@ -28,14 +29,6 @@ static void fail_with(struct attempt *a, enum outcome outcome, const char *text)
 		attempt_fail(a, outcome, "%s", outcome_class(outcome)->meaning);
 }
 
-static const struct price *given_price(const struct claudefile *file, const char *model)
-{
-	const struct schema_key *price = schema_find("price", WHERE_MODEL);
-	const struct model_def *def = claudefile_model_by_id(file, model);
-
-	return def && given_has(&def->given, price) ? &def->price : NULL;
-}
-
 /* Sums of many requests don't tell which of them were long: then the program's word counts. */
 static double cost_of(
 	const struct model_usage *m, const struct price *given, int64_t longest_prompt)
@@ -54,13 +47,11 @@ static double cost_of(
 static void add_cost(struct result *r, const struct claudefile *file, const struct model_usage *m,
 	int64_t longest_prompt)
 {
-	const struct price *given = given_price(file, m->model);
+	const struct price *given = cost_given_price(file, m->model);
 
 	r->cost_usd += cost_of(m, given, longest_prompt);
 	r->cost_unknown |= !given && !model_find(m->model) && m->told_usd <= 0;
-	r->tokens_in += m->usage.input + m->usage.cache_read + m->usage.cache_write_5m +
-		m->usage.cache_write_1h;
-	r->tokens_out += m->usage.output;
+	cost_add_tokens(r, &m->usage);
 }
 
 static void take_usage(
