@@ -1,0 +1,40 @@
+/*
+ * text/event-stream, as the Messages API sends it: bytes in any pieces, out come events. Lines
+ * end in LF, CR or CRLF; comments, ids and retry times are passed over; an event that its blank
+ * line does not end is none.
+ */
+#ifndef RUNNER_API_EVENTS_H
+#define RUNNER_API_EVENTS_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum {
+	API_EVENT_MAX = 16 << 20, /* bytes of one event's data, and of one line */
+	API_EVENT_NAME_MAX = 64,
+};
+
+/*
+ * name: "" where the event has none, or one that is too long to be known. data lasts as long as
+ * the call, and no NUL follows it. False: no more of them, and api_events_feed() is false.
+ */
+typedef bool (*api_event_cb)(void *ctx, const char *name, const char *data, size_t len);
+
+struct api_events {
+	api_event_cb cb;
+	void *ctx;
+	struct str line; /* the start of a line that has not ended */
+	struct str data; /* what came before of an event of several lines */
+	char name[API_EVENT_NAME_MAX];
+	unsigned skip;        /* of a byte order mark: how much of it was seen */
+	bool begun, after_cr; /* past the byte order mark; the LF of a CRLF may follow */
+	bool has_data;
+};
+
+void api_events_init(struct api_events *e, api_event_cb cb, void *ctx);
+void api_events_release(struct api_events *e);
+
+/* False: an event is too large (err says so), or the callback said no (err is untouched). */
+bool api_events_feed(struct api_events *e, const char *bytes, size_t len, struct err *err);
+
+#endif
