@@ -147,7 +147,7 @@ static void add_made(const struct memory *m, uint32_t task, struct file_ids *out
 /* Of a file that it uses only that one counts, as an input. */
 static bool is_needed(const struct edge *e)
 {
-	return e->kind == EDGE_NEEDS || e->kind == EDGE_ANSWER;
+	return e->kind == EDGE_NEEDS || e->kind == EDGE_ANSWER || e->kind == EDGE_CONTINUES;
 }
 
 void memory_needs(const struct memory *m, uint32_t task, struct file_ids *out)

@@ -95,6 +95,52 @@ static void add_responses(struct builder *b, uint32_t i)
 	}
 }
 
+static bool same_dir(const struct task *a, const struct task *b)
+{
+	return strcmp(a->dir ? a->dir : ".", b->dir ? b->dir : ".") == 0;
+}
+
+/* What there is to say against going on in its conversation, or NULL. */
+static const char *why_not_continue(const struct task *t, const struct task *other)
+{
+	if (other == t)
+		return "a task can't continue itself: name another task";
+	if (other->is_matrix)
+		return "it is a matrix: name one of its instances, as in plan:${{ page }}";
+	if (!task_asks_claude(other))
+		return "it has no 'prompt', and so no conversation to go on in";
+	if (other->via != t->via)
+		return "the one is asked via cli, the other via api: a conversation stays where it "
+		       "began";
+	if (!same_dir(t, other))
+		return "it has another 'dir': a conversation stays in its folder";
+	return NULL;
+}
+
+static void add_continues(struct builder *b, uint32_t i)
+{
+	struct graph *g = b->g;
+	const struct text *text = &g->tasks[i].spec->continues;
+	uint32_t other;
+
+	if (!text->s)
+		return;
+	b->task = &g->tasks[i];
+	const char *name = graph_expand(b, text);
+	if (!graph_find(g, name, &other)) {
+		unknown_task(b, name, text->at);
+		return;
+	}
+	const char *problem = why_not_continue(&g->tasks[i], &g->tasks[other]);
+	if (problem) {
+		mistakes_add(b->mistakes, text->at, "'%s' can't continue '%s': %s",
+			g->tasks[i].name, name, problem);
+		return;
+	}
+	mark_answer(g, other);
+	graph_add_edge(g, i, other, EDGE_CONTINUES, text->at);
+}
+
 static void add_instances(struct graph *g, uint32_t whole)
 {
 	struct place at = g->tasks[whole].spec->matrix->at;
@@ -116,6 +162,7 @@ void graph_add_declared_edges(struct builder *b)
 		add_named(b, i, &spec->needs, EDGE_NEEDS);
 		add_named(b, i, &spec->after, EDGE_AFTER);
 		add_responses(b, i);
+		add_continues(b, i);
 	}
 }
 

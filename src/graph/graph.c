@@ -80,12 +80,24 @@ bool task_makes(const struct task *t, const char *path)
 
 bool edge_is_use(const struct edge *e)
 {
-	return e->kind == EDGE_ANSWER || e->kind == EDGE_FILE;
+	return e->kind == EDGE_ANSWER || e->kind == EDGE_CONTINUES || e->kind == EDGE_FILE;
 }
 
 bool edge_is_need(const struct edge *e)
 {
 	return e->kind == EDGE_NEEDS || edge_is_use(e);
+}
+
+bool graph_continues(const struct graph *g, uint32_t task, uint32_t *other)
+{
+	const struct task *t = &g->tasks[task];
+
+	for (size_t k = 0; t->spec->continues.s && k < t->before.n; k++)
+		if (t->before.v[k].kind == EDGE_CONTINUES) {
+			*other = t->before.v[k].task;
+			return true;
+		}
+	return false;
 }
 
 bool graph_find(const struct graph *g, const char *name, uint32_t *index)
@@ -332,6 +344,7 @@ void graph_fill_task(struct builder *b)
 	if (spec->dir.s)
 		t->dir = graph_path(b, &spec->dir, false);
 	if (spec->prompt.s) {
+		t->via = b->g->via ? *b->g->via : spec->via;
 		models_of(b);
 		check_flags(b, spec);
 	}

@@ -12,12 +12,13 @@
 #include "spec/values.h"
 
 enum edge_kind {
-	EDGE_NEEDS,   /* declared */
-	EDGE_ANSWER,  /* a response() of it */
-	EDGE_FILE,    /* uses a file that the other one makes */
-	EDGE_AFTER,   /* order only */
-	EDGE_READ,    /* order only: Claude has read a file of it in an earlier run */
-	EDGE_OVERLAP, /* both may write the same file: in declared order */
+	EDGE_NEEDS,     /* declared */
+	EDGE_ANSWER,    /* a response() of it */
+	EDGE_CONTINUES, /* goes on in its conversation: of a task, at most one */
+	EDGE_FILE,      /* uses a file that the other one makes */
+	EDGE_AFTER,     /* order only */
+	EDGE_READ,      /* order only: Claude has read a file of it in an earlier run */
+	EDGE_OVERLAP,   /* both may write the same file: in declared order */
 };
 
 struct edge {
@@ -41,7 +42,7 @@ struct task {
 	const struct value *axes; /* of an instance: by their names in templates */
 	uint32_t naxes;
 	uint32_t instances; /* of a matrix: how many follow it */
-	enum via via; /* as declared, or as the command line has it for all */
+	enum via via;       /* as declared, or as the command line has it for all */
 	bool is_matrix;
 	bool wanted;      /* in this run */
 	bool target;      /* what --force is about: a target, of a group or a matrix its members */
@@ -64,7 +65,10 @@ struct graph {
 	const char *top;           /* of the git repository, or root: no path leads out of it */
 	const struct map *ignored; /* what globs pass over, folders with a slash; NULL: nothing */
 	struct mistakes warnings;
-	const char *model; /* a full id for all prompts, whatever they declare, or NULL */
+	const char *model;      /* a full id for all prompts, whatever they declare, or NULL */
+	const char *model_from; /* what says so, for messages */
+	const enum via *via;    /* of all prompts, whatever they declare, or NULL */
+	const char *via_from;
 	struct task *tasks;
 	size_t n, cap;
 	struct map names;
@@ -109,6 +113,9 @@ void graph_learn(struct graph *g, const struct graph_read *reads, size_t n);
 
 /* Does a task come after another one, in any way and at any distance? */
 bool graph_comes_after(const struct graph *g, uint32_t task, uint32_t before);
+
+/* The task in whose conversation this one goes on; false: in none. */
+bool graph_continues(const struct graph *g, uint32_t task, uint32_t *other);
 
 /* Must this edge have succeeded, or only ended? */
 bool edge_is_need(const struct edge *e);

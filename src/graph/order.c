@@ -33,6 +33,7 @@ static const char *edge_word(enum edge_kind kind)
 {
 	static const char *const words[] = { [EDGE_NEEDS] = "needs",
 		[EDGE_ANSWER] = "uses the answer of",
+		[EDGE_CONTINUES] = "continues",
 		[EDGE_FILE] = "uses a file of",
 		[EDGE_AFTER] = "is after",
 		[EDGE_OVERLAP] = "writes after" };

@@ -73,6 +73,8 @@ void attempt_free(struct attempt *a)
 	vec_release(&a->allowed);
 	vec_release(&a->disallowed);
 	vec_release(&a->args);
+	vec_release(&a->betas);
+	vec_release(&a->stop_sequences);
 	vec_release(&a->parts);
 	vec_release(&a->sightings);
 	arena_release(&a->arena);

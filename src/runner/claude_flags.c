@@ -4,8 +4,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "plan/key.h"
+#include "runner/expand.h"
 #include "spec/flags.h"
-#include "spec/json_schema.h"
 #include "spec/json_value.h"
 #include "spec/schema.h"
 
@@ -39,44 +39,24 @@ static bool add(struct filler *f, const char *option, const char *value)
 	return true;
 }
 
-static const char *expanded(struct filler *f, const struct text *text)
+static struct expander expander_of(const struct filler *f)
 {
-	struct str out = STR_INIT;
-	const char *s = NULL;
-
-	if (!text_expand(text, f->scope, &out, f->err))
-		err_wrap(f->err, "%s:%u:%u", text->at.file, text->at.line, text->at.col);
-	else if (strlen(out.s) != out.len)
-		err_set(f->err, "'%s' holds a NUL byte", f->flag->key);
-	else
-		s = arena_strndup(&f->a->arena, out.s, out.len);
-	str_release(&out);
-	return s;
+	return (struct expander){ f->a, f->scope, f->flag->key, f->err };
 }
 
-static const char *expanded_path(struct filler *f, const struct text *text)
+static const char *expanded(const struct filler *f, const struct text *text)
 {
-	const char *path = expanded(f, text);
-	return path ? path_normal(&f->a->arena, attempt_path(f->a, path)) : NULL;
-}
-
-/* A path that is there may be a link: it stays in the repository unless it is written absolute. */
-static bool stays_inside(struct filler *f, const struct text *text, const char *path)
-{
-	char *resolved = path_resolve(path, f->err);
-	bool ok = resolved && (text->s[0] == '/' || path_below(f->a->graph->top, resolved));
-
-	if (resolved && !ok)
-		err_set(f->err, "'%s' leads out of the repository", text->s);
-	free(resolved);
-	return ok;
+	const struct expander x = expander_of(f);
+	return expand_text(&x, text);
 }
 
 static bool add_paths(struct filler *f, const struct texts *texts)
 {
+	const struct expander x = expander_of(f);
+
 	for (size_t i = 0; i < texts->n; i++) {
-		const char *path = expanded_path(f, &texts->v[i]);
-		if (!path || !stays_inside(f, &texts->v[i], path))
+		const char *path = expand_path(&x, &texts->v[i]);
+		if (!path)
 			return false;
 		vec_push(&f->a->flags, i ? path : f->flag->option);
 		if (!i)
@@ -111,52 +91,14 @@ static bool add_joined(struct filler *f, const struct texts *texts)
 	return ok;
 }
 
-static json_t *json_of_file(struct filler *f, const struct text *text)
-{
-	struct str bytes = STR_INIT;
-	const char *path = expanded_path(f, text);
-	json_t *value = NULL;
-
-	if (path && stays_inside(f, text, path) && file_read(path, JSON_FILE_MAX, &bytes, f->err)) {
-		value = json_from_bytes(bytes.s, bytes.len, f->err);
-		if (!value)
-			err_wrap(f->err, "%s", text->s);
-	}
-	str_release(&bytes);
-	return value;
-}
-
-static json_t *json_of(struct filler *f, const struct json *json)
-{
-	struct place at = json->at;
-	json_t *value;
-
-	if (!json->map)
-		return json_of_file(f, &json->path);
-	value = json_from_yaml(json->map, f->scope, &at, f->err);
-	if (!value)
-		err_wrap(f->err, "%s:%u:%u", at.file, at.line, at.col);
-	return value;
-}
-
 static bool add_json(struct filler *f, const struct json *json)
 {
-	bool is_schema = strcmp(f->flag->key, "json_schema") == 0;
-	json_t *value = json_of(f, json);
-	bool ok = value && (!is_schema || json_schema_check(value, f->err));
+	const struct expander x = expander_of(f);
+	const char *text = expand_json(&x, json);
 
-	if (ok) {
-		char *text = json_text(value);
-		const char *kept = arena_strdup(&f->a->arena, text);
-		free(text);
-		if (is_schema)
-			f->a->schema = kept;
-		ok = add(f, f->flag->option, kept);
-	} else {
-		err_wrap(f->err, "'%s'", f->flag->key);
-	}
-	json_decref(value);
-	return ok;
+	if (text && strcmp(f->flag->key, "json_schema") == 0)
+		f->a->schema = text;
+	return text && add(f, f->flag->option, text);
 }
 
 static bool add_flag(struct filler *f, const struct task_spec *spec)

@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "graph/build.h"
+#include "runner/api_fields.h"
 #include "runner/claude_flags.h"
 #include "runner/look_private.h"
 #include "spec/schema.h"
@@ -196,6 +197,17 @@ static bool expand_env(struct look *k, struct err *err)
 	return true;
 }
 
+static bool expand_api_system(struct look *k, struct err *err)
+{
+	const struct text *text = &attempt_task(k->a)->spec->system_prompt;
+	size_t len;
+	const char *s = text->s ? expanded(k, text, &len, err) : NULL;
+
+	if (s)
+		api_fields_set_system(k->a, s, len);
+	return s || !text->s;
+}
+
 /* A system prompt is the author's word: no "@/path" is looked for in it. */
 static bool expand_system_prompts(struct look *k, struct err *err)
 {
@@ -226,7 +238,10 @@ static bool expand_prompts(struct look *k, struct err *err)
 
 	a->prompt = expanded(k, prompt, &a->prompt_len, err);
 	a->foreign = is_foreign(k, prompt) || attempt_task(a)->attach.n;
-	return a->prompt && expand_system_prompts(k, err);
+	if (!a->prompt)
+		return false;
+	return task_uses_api(attempt_task(a)) ? expand_api_system(k, err)
+					      : expand_system_prompts(k, err);
 }
 
 static bool expand_all(struct look *k, struct err *err)
@@ -337,12 +352,6 @@ static const struct text *next_text(const struct look *k, size_t *i)
 	return at <= spec->env.n ? &spec->env.v[at - 1].value : NULL;
 }
 
-static void look_over(struct look *k)
-{
-	look_make_key(k);
-	look_end(k);
-}
-
 /* Runs what is still missing, one command after the other; then expands. */
 static void look_on(struct look *k)
 {
@@ -360,10 +369,10 @@ static void look_on(struct look *k)
 		run_command(k, command);
 	else if (!k->goes_on)
 		ask_when(k);
-	else if (!expand_all(k, &err))
-		look_fail(k, OUTCOME_FAILED, err.text);
+	else if (expand_all(k, &err) && look_make_key(k, &err))
+		look_end(k);
 	else
-		look_over(k);
+		look_fail(k, OUTCOME_FAILED, err.text);
 }
 
 static void add_axes(struct look *k, const struct task *t)
@@ -421,11 +430,22 @@ static bool can_be_looked_at(const struct attempt *a)
 	const struct text *text;
 	const struct template_expr *e;
 
+	if (a->waits_for && attempt_task(a)->spec->continues.s)
+		return false;
 	for (size_t i = 0; a->waits_for && (text = task_next_prose(attempt_task(a)->spec, &i));)
 		for (size_t p = 0; text->template && (e = template_next_expr(text->template, &p));)
 			if (e->function != FUNCTION_NONE)
 				return false;
 	return true;
+}
+
+static bool fill_fields(struct look *k, struct err *err)
+{
+	const struct task *t = attempt_task(k->a);
+
+	if (task_uses_api(t))
+		return api_fields_fill(k->a, &k->scope, err);
+	return !task_asks_claude(t) || claude_flags_fill(k->a, &k->scope, err);
 }
 
 static void look_start(void *self, struct attempt *a, const struct runner_events *events)
@@ -455,7 +475,7 @@ static void look_start(void *self, struct attempt *a, const struct runner_events
 		.axes = t->axes,
 		.naxes = t->naxes };
 	struct err err;
-	if (task_asks_claude(t) && !claude_flags_fill(a, &k->scope, &err))
+	if (!fill_fields(k, &err))
 		look_fail(k, OUTCOME_INVALID, err.text);
 	else
 		look_on(k);

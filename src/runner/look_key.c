@@ -1,9 +1,11 @@
 #include "base/str.h"
 #include "graph/build.h"
 #include "plan/key.h"
+#include "runner/expand.h"
 #include "runner/look_private.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 static void add(struct look *k, const char *name, const char *bytes, size_t len)
@@ -188,15 +190,74 @@ static void add_commands(struct look *k)
 		key_hide_last(&a->parts);
 }
 
-void look_make_key(struct look *k)
+/* What only one way to ask has counts where the file asks so, whatever --via says. */
+static bool add_api(struct look *k, struct err *err)
+{
+	static const char *const types[] = { [THINKING_ADAPTIVE] = "adaptive",
+		[THINKING_ENABLED] = "enabled",
+		[THINKING_BETWEEN_TOOLS] = "between_tools",
+		[THINKING_DISABLED] = "disabled" };
+	const struct task_spec *spec = attempt_task(k->a)->spec;
+	const struct expander x = { k->a, &k->scope, "stop_sequences", err };
+	struct str thinking = STR_INIT;
+	struct strs stops = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < spec->stop_sequences.n; i++) {
+		const char *s = expand_text(&x, &spec->stop_sequences.v[i]);
+		ok = s != NULL;
+		vec_push(&stops, s);
+	}
+	if (ok)
+		add_list(k, "stop_sequences", &stops);
+	if (spec->thinking.type != THINKING_UNSET)
+		str_add(&thinking, types[spec->thinking.type]);
+	if (spec->thinking.type == THINKING_ENABLED)
+		str_addf(&thinking, " %" PRId64, spec->thinking.budget_tokens);
+	if (thinking.len)
+		add(k, "thinking", thinking.s, thinking.len);
+	str_release(&thinking);
+	vec_release(&stops);
+	return ok;
+}
+
+/* Whose conversation it goes on with, and by content what that one answered. */
+static bool add_continued(struct look *k, struct err *err)
+{
+	const struct graph *g = k->a->graph;
+	struct str answer = STR_INIT;
+	uint32_t other;
+
+	if (!graph_continues(g, k->a->task, &other))
+		return true;
+	const char *name = g->tasks[other].name;
+	bool ok = look_add_answer(k, other, &answer, err);
+	if (ok) {
+		add(k, "continues", name, strlen(name));
+		add(k, "continued answer", answer.s, answer.len);
+	}
+	str_release(&answer);
+	return ok;
+}
+
+static bool add_asked(struct look *k, struct err *err)
+{
+	bool api = attempt_task(k->a)->spec->via == VIA_API;
+
+	add(k, "via", api ? "api" : "cli", 3);
+	add_prompt(k);
+	add_models(k);
+	return (!api || add_api(k, err)) && add_continued(k, err);
+}
+
+bool look_make_key(struct look *k, struct err *err)
 {
 	struct attempt *a = k->a;
 	const struct task *t = attempt_task(a);
 
 	if (task_asks_claude(t)) {
-		add(k, "via", "cli", 3);
-		add_prompt(k);
-		add_models(k);
+		if (!add_asked(k, err))
+			return false;
 	} else {
 		add_commands(k);
 		add_shell(k);
@@ -210,4 +271,5 @@ void look_make_key(struct look *k)
 		add(k, "dir", t->dir, strlen(t->dir));
 	add_env(k);
 	tell_calls(k);
+	return true;
 }

@@ -57,7 +57,10 @@ bool look_call(void *ctx, enum template_function function, const char *const *ar
 bool look_name(void *ctx, const char *text, struct str *out, struct err *err);
 bool look_env(void *ctx, const char *text, struct str *out);
 
+/* The answer of a task as response() has it; a matrix has those of all. */
+bool look_add_answer(struct look *k, uint32_t task, struct str *out, struct err *err);
+
 /* Once all is expanded: a->parts. */
-void look_make_key(struct look *k);
+bool look_make_key(struct look *k, struct err *err);
 
 #endif

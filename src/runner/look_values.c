@@ -109,15 +109,20 @@ static bool add_answers(struct look *k, uint32_t whole, struct str *out, struct 
 	return true;
 }
 
+bool look_add_answer(struct look *k, uint32_t task, struct str *out, struct err *err)
+{
+	if (k->a->graph->tasks[task].is_matrix)
+		return add_answers(k, task, out, err);
+	return add_answer_of(k, task, out, err);
+}
+
 static bool add_answer(struct look *k, const char *name, struct str *out, struct err *err)
 {
 	uint32_t task;
 
 	if (!graph_find(k->a->graph, name, &task))
 		return err_set(err, "there is no task '%s'", name);
-	if (k->a->graph->tasks[task].is_matrix)
-		return add_answers(k, task, out, err);
-	return add_answer_of(k, task, out, err);
+	return look_add_answer(k, task, out, err);
 }
 
 bool look_call(void *ctx, enum template_function function, const char *const *args, size_t n,

@@ -317,7 +317,7 @@ enum schema_kind check_kind(const struct given *given)
 	return KIND_GROUP;
 }
 
-static struct place key_place(const struct node *map, const char *name)
+struct place check_key_place(const struct node *map, const char *name)
 {
 	for (size_t i = 0; i < map->n; i++) {
 		if (strcmp(map->pairs[i].key->text, name) == 0)
@@ -335,17 +335,17 @@ static void check_kinds(struct decoder *d, const struct task_spec *task, enum sc
 		if (k->where != WHERE_TASK || (k->kinds & kind) || !given_has(&task->given, k))
 			continue;
 		if (kind == KIND_GROUP && (k->kinds & KIND_RUN))
-			decode_mistake(d, key_place(map, k->name),
+			decode_mistake(d, check_key_place(map, k->name),
 				"'%s' is for tasks with 'prompt' or 'run', and '%s' has neither: "
 				"add one of them, or remove it",
 				k->name, task->name);
 		else if (kind == KIND_GROUP)
-			decode_mistake(d, key_place(map, k->name),
+			decode_mistake(d, check_key_place(map, k->name),
 				"'%s' is for tasks with 'prompt', and '%s' has none: add one, or "
 				"remove it",
 				k->name, task->name);
 		else
-			decode_mistake(d, key_place(map, k->name),
+			decode_mistake(d, check_key_place(map, k->name),
 				"'%s' is for tasks with 'prompt', and '%s' has 'run': remove it",
 				k->name, task->name);
 	}
@@ -357,10 +357,10 @@ void check_task(struct decoder *d, const struct task_spec *task, enum schema_kin
 	bool prompt = task_given(task, "prompt") || task_given(task, "prompt_file");
 
 	if (task_given(task, "prompt") && task_given(task, "prompt_file"))
-		decode_mistake(d, key_place(map, "prompt_file"),
+		decode_mistake(d, check_key_place(map, "prompt_file"),
 			"task '%s' has both 'prompt' and 'prompt_file': keep one", task->name);
 	if (prompt && task_given(task, "run")) {
-		decode_mistake(d, key_place(map, "run"),
+		decode_mistake(d, check_key_place(map, "run"),
 			"task '%s' has both 'prompt' and 'run': make two tasks of it, one of which "
 			"needs the other",
 			task->name);
@@ -371,6 +371,8 @@ void check_task(struct decoder *d, const struct task_spec *task, enum schema_kin
 			"task '%s' does nothing: give it 'prompt', 'run' or 'needs'", task->name);
 	else
 		check_kinds(d, task, kind, map);
+	if (kind == KIND_PROMPT)
+		check_via(d, task, map);
 }
 
 void check_instances(struct decoder *d, const struct task_spec *task, const struct node *map)
@@ -379,7 +381,7 @@ void check_instances(struct decoder *d, const struct task_spec *task, const stru
 
 	if (!task->matrix) {
 		if (task->batch.size && node_get(map, "batch_size"))
-			decode_mistake(d, key_place(map, "batch_size"),
+			decode_mistake(d, check_key_place(map, "batch_size"),
 				"'batch_size' is for the instances of a matrix, and '%s' has none: "
 				"add 'matrix', or use 'pool'",
 				task->name);

@@ -33,6 +33,13 @@ void check_class(struct decoder *d, const struct schema_key *key, const struct t
 void check_task(struct decoder *d, const struct task_spec *task, enum schema_kind kind,
 	const struct node *map);
 
+/* Its own keys of the other way to ask than its own; what defaults have for others is no mistake.
+ */
+void check_via(struct decoder *d, const struct task_spec *task, const struct node *map);
+
+/* The place of a key in a map, or of the map. */
+struct place check_key_place(const struct node *map, const char *name);
+
 /* What a matrix asks of the other keys, once defaults are merged. */
 void check_instances(struct decoder *d, const struct task_spec *task, const struct node *map);
 

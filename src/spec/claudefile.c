@@ -226,6 +226,7 @@ static void start_file(struct decoder *d)
 {
 	struct claudefile *cf = d->cf;
 	cf->limits.jobs = DEFAULT_JOBS;
+	cf->limits.requests = DEFAULT_REQUESTS;
 	cf->limits.wait_ms = DEFAULT_WAIT_MS;
 	cf->shell.v = arena_alloc(d->a, 2 * sizeof(*cf->shell.v));
 	cf->shell.v[0] = builtin_text(d, "/bin/sh");
@@ -335,8 +336,7 @@ static bool unknown_model(const struct claudefile *cf, const char *name, struct 
 	return false;
 }
 
-const char *claudefile_choose_model(
-	const struct claudefile *cf, const char *name, struct err *err)
+const char *claudefile_choose_model(const struct claudefile *cf, const char *name, struct err *err)
 {
 	if (!claudefile_model(cf, name) && !check_is_model(name)) {
 		unknown_model(cf, name, err);

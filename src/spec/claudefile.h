@@ -104,8 +104,9 @@ struct task_spec {
 	struct texts tools, allowed_tools, disallowed_tools, setting_sources, betas, args;
 	struct texts mcp_config, add_dir;
 	struct json agents, settings, json_schema;
-	int64_t max_turns;  /* 0: no limit */
-	int64_t max_tokens; /* of an answer of the Messages API */
+	int64_t max_turns;          /* 0: no limit */
+	int64_t max_tokens;         /* of an answer of the Messages API */
+	struct place max_tokens_at; /* line 0: not given */
 	struct texts stop_sequences;
 	struct thinking thinking;
 	enum cache cache;

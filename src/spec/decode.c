@@ -266,39 +266,32 @@ static bool read_pairs(struct decoder *d, const struct schema_key *key, struct n
 	return out.n == n->n;
 }
 
-static bool read_via(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+bool decode_word(struct decoder *d, const struct schema_key *key, const struct node *n,
+	const char *const *words, int *index)
 {
-	static const char *const names[] = { "cli", "api", "batch", NULL };
 	if (!decode_is_scalar(d, key, n))
 		return false;
-	if (strcmp(n->text, "cli") == 0) {
-		*(enum via *)field = VIA_CLI;
-		return true;
-	}
-	if (strcmp(n->text, "api") == 0 || strcmp(n->text, "batch") == 0)
-		decode_mistake(d, n->at, "'via: %s' is not built yet: use cli", n->text);
-	else
-		decode_mistake(d, n->at, "'via' must be cli, api or batch, not '%s'%s", n->text,
-			decode_suggest(d, n->text, names));
+	for (int i = 0; words[i]; i++)
+		if (strcmp(words[i], n->text) == 0) {
+			*index = i;
+			return true;
+		}
+	decode_mistake(d, n->at, "'%s' must be %s, not '%s'%s", key->name, types[key->type].wanted,
+		n->text, decode_suggest(d, n->text, words));
 	return false;
 }
 
 static bool read_rerun(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
 {
-	static const char *const names[] = {
+	static const char *const words[] = {
 		[RERUN_CHANGED] = "changed", [RERUN_ALWAYS] = "always", [RERUN_ONCE] = "once", NULL
 	};
+	int index;
 
-	if (!decode_is_scalar(d, key, n))
+	if (!decode_word(d, key, n, words, &index))
 		return false;
-	for (int i = 0; names[i]; i++)
-		if (strcmp(names[i], n->text) == 0) {
-			*(enum rerun *)field = (enum rerun)i;
-			return true;
-		}
-	decode_mistake(d, n->at, "'%s' must be changed, always or once, not '%s'%s", key->name,
-		n->text, decode_suggest(d, n->text, names));
-	return false;
+	*(enum rerun *)field = (enum rerun)index;
+	return true;
 }
 
 static const struct type types[TYPES] = {
@@ -340,7 +333,8 @@ static const struct type types[TYPES] = {
 	[TYPE_LOAD] = { decode_load, sizeof(double), "a number", NO_TEMPLATE, NULL, false },
 	[TYPE_MONEY] = { decode_money, sizeof(double), "an amount of USD", NO_TEMPLATE, NULL,
 		false },
-	[TYPE_VIA] = { read_via, sizeof(enum via), "cli, api or batch", NO_TEMPLATE, NULL, false },
+	[TYPE_VIA] = { decode_via, sizeof(enum via), "cli, api or batch", NO_TEMPLATE, NULL,
+		false },
 	[TYPE_RERUN] = { read_rerun, sizeof(enum rerun), "changed, always or once", NO_TEMPLATE,
 		NULL, false },
 	[TYPE_INTEGER] = { decode_integer, sizeof(int64_t), "a whole number", NO_TEMPLATE, NULL,
@@ -367,6 +361,18 @@ static const struct type types[TYPES] = {
 		TEMPLATE_VALUE, check_path, false },
 	[TYPE_PROMPT_FILE] = { decode_prompt_file, sizeof(struct text), "a path", NO_TEMPLATE,
 		check_path, false },
+	[TYPE_MAX_TOKENS] = { decode_max_tokens, sizeof(int64_t), "a whole number", NO_TEMPLATE,
+		NULL, false },
+	[TYPE_THINKING] = { decode_thinking, sizeof(struct thinking),
+		"adaptive, between_tools or disabled, or a map", NO_TEMPLATE, NULL, false },
+	[TYPE_THINKING_TYPE] = { decode_thinking_type, sizeof(enum thinking_type),
+		"adaptive, enabled, between_tools or disabled", NO_TEMPLATE, NULL, false },
+	[TYPE_CACHE] = { decode_cache, sizeof(enum cache), "5m, 1h or none", NO_TEMPLATE, NULL,
+		false },
+	[TYPE_CONTINUES] = { read_text, sizeof(struct text), "a task", TEMPLATE_VALUE, check_needs,
+		false },
+	[TYPE_RATE] = { decode_rate, sizeof(struct rate), "a rate such as 50/m", NO_TEMPLATE, NULL,
+		false },
 	[TYPE_RETRY] = { decode_retry, 0, "a number or a map", NO_TEMPLATE, NULL, false },
 	[TYPE_PRICE] = { decode_price, 0, "a map", NO_TEMPLATE, NULL, false },
 	[TYPE_VARS] = { decode_vars, 0, "a map", TEMPLATE_VALUE, NULL, false },

@@ -50,6 +50,10 @@ bool decode_is_map(struct decoder *d, const char *what, const struct node *n, co
 /* The bytes of a field of that type; 0: it has fields of its own. */
 size_t decode_size(enum schema_type type);
 
+/* One of the words, which end with NULL: its index. */
+bool decode_word(struct decoder *d, const struct schema_key *key, const struct node *n,
+	const char *const *words, int *index);
+
 /* A scalar that holds something, else a mistake. */
 bool decode_is_scalar(struct decoder *d, const struct schema_key *key, const struct node *n);
 
@@ -61,6 +65,17 @@ bool decode_duration(struct decoder *d, const struct schema_key *key, struct nod
 bool decode_load(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_integer(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_money(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+
+bool decode_max_tokens(
+	struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_rate(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+
+/* Readers of what the Messages API brings (decode_api.c). */
+bool decode_via(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_thinking(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_thinking_type(
+	struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+bool decode_cache(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 
 /* Readers of what goes to the claude program (decode_claude.c). */
 bool decode_bool(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
@@ -79,6 +94,9 @@ bool decode_matrix(struct decoder *d, const struct schema_key *key, struct node 
 bool decode_batch(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_pools(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
 bool decode_tasks(struct decoder *d, const struct schema_key *key, struct node *n, void *field);
+
+/* How a prompt asks: as it says itself, or defaults. */
+enum via task_via(const struct decoder *d, const struct task_spec *task);
 
 /* The names of the tasks, before anything that may name one is read. */
 void decode_task_names(struct decoder *d, const struct node *tasks);

@@ -8,6 +8,8 @@
 
 enum { NUMBER_MAX = 1000000 };
 
+static const double RATE_MAX = 1e12;
+
 static bool parse_number(const char *text, int64_t least, int64_t *out, struct err *err)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -55,10 +57,14 @@ bool limits_set(struct limits *limits, const char *key, const char *value, struc
 
 	if (strcmp(key, "jobs") == 0)
 		ok = parse_number(value, 1, &limits->jobs, err);
+	else if (strcmp(key, "requests") == 0)
+		ok = parse_number(value, 1, &limits->requests, err);
 	else if (strcmp(key, "load") == 0)
 		ok = load_parse(value, &limits->load, err);
 	else if (strcmp(key, "wait") == 0)
 		ok = duration_parse(value, &limits->wait_ms, err);
+	else if (strcmp(key, "usage_wait") == 0)
+		ok = duration_parse(value, &limits->usage_wait_ms, err);
 	else
 		ok = duration_parse(value, &limits->timeout_ms, err);
 	return ok || err_wrap(err, "'limits.%s'", key);
@@ -75,6 +81,83 @@ bool decode_number(struct decoder *d, const struct schema_key *key, struct node 
 		return true;
 	decode_mistake(d, n->at, "'%s' %s", key->name, err.text);
 	return false;
+}
+
+/* A number has no place of its own. */
+bool decode_max_tokens(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	struct task_spec *task = (struct task_spec *)((char *)field - key->offset);
+	struct err err;
+
+	if (!decode_is_scalar(d, key, n))
+		return false;
+	task->max_tokens_at = n->at;
+	if (parse_number(n->text, 1, field, &err))
+		return true;
+	decode_mistake(d, n->at, "'%s' %s", key->name, err.text);
+	return false;
+}
+
+/* "400k": what stands before the "/" of a rate. */
+static bool parse_amount(const char *text, size_t len, int64_t *out)
+{
+	char digits[32] = "";
+	double value, times = 1;
+
+	if (len && text[len - 1] == 'k')
+		times = 1e3;
+	else if (len && text[len - 1] == 'M')
+		times = 1e6;
+	len -= times > 1;
+	if (!len || len >= sizeof(digits))
+		return false;
+	memcpy(digits, text, len);
+	if (!decimal_parse(digits, &value))
+		return false;
+	value *= times;
+	*out = (int64_t)(value + 0.5);
+	return value >= 1 && value <= RATE_MAX && value - (double)*out < 1e-6 &&
+		(double)*out - value < 1e-6;
+}
+
+static int64_t unit_ms(const char *unit)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = { { "s", 1000 }, { "m", 60 * 1000 }, { "h", 60 * 60 * 1000 } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (strcmp(units[i].name, unit) == 0)
+			return units[i].ms;
+	return 0;
+}
+
+bool decode_rate(struct decoder *d, const struct schema_key *key, struct node *n, void *field)
+{
+	const char *example = strcmp(key->name, "tokens") == 0 ? "400k/m" : "50/m";
+	struct rate rate = { 0 };
+
+	if (!decode_is_scalar(d, key, n))
+		return false;
+	const char *slash = strchr(n->text, '/');
+	if (!slash && parse_amount(n->text, n->len, &rate.n)) {
+		decode_mistake(d, n->at,
+			"'%s' needs a unit: write %s/s, %s/m or %s/h for each second, minute or "
+			"hour",
+			key->name, n->text, n->text, n->text);
+		return false;
+	}
+	rate.per_ms = slash ? unit_ms(slash + 1) : 0;
+	if (!rate.per_ms || !parse_amount(n->text, (size_t)(slash - n->text), &rate.n)) {
+		decode_mistake(d, n->at,
+			"'%s' must be a whole number and a unit such as %s (k and M for thousands "
+			"and millions; s, m or h), not '%s'",
+			key->name, example, n->text);
+		return false;
+	}
+	*(struct rate *)field = rate;
+	return true;
 }
 
 bool decode_integer(struct decoder *d, const struct schema_key *key, struct node *n, void *field)

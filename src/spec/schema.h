@@ -23,6 +23,7 @@ enum schema_where {
 	WHERE_RESOURCES = 1 << 9,
 	WHERE_AXIS = 1 << 10,
 	WHERE_BATCH = 1 << 11,
+	WHERE_THINKING = 1 << 12,
 };
 
 enum schema_type {
@@ -70,7 +71,13 @@ enum schema_type {
 	TYPE_LIMITS,
 	TYPE_DEFAULTS,
 	TYPE_TASKS,
-	TYPE_ANY, /* known, and not looked into */
+	TYPE_MAX_TOKENS,
+	TYPE_THINKING, /* a word, or a map with keys of its own */
+	TYPE_THINKING_TYPE,
+	TYPE_CACHE,
+	TYPE_CONTINUES, /* the name of a task, with templates */
+	TYPE_RATE,      /* so many in so much time: 50/m, 400k/m */
+	TYPE_ANY,       /* known, and not looked into */
 	TYPES,
 };
 
@@ -81,13 +88,17 @@ enum schema_kind {
 	KIND_GROUP = 1 << 2, /* neither prompt nor run */
 };
 
+/* Keys of prompts that only one way to ask has. */
+enum schema_only { ONLY_NONE, ONLY_CLI, ONLY_API };
+
 struct schema_key {
 	const char *name;
 	enum schema_where where;
 	enum schema_type type;
-	bool built;     /* false: known and refused as "not built yet" */
-	bool fresh;     /* part of the freshness key */
-	bool written;   /* paths that a task writes: never .git and the like */
+	bool built;   /* false: known and refused as "not built yet" */
+	bool fresh;   /* part of the freshness key */
+	bool written; /* paths that a task writes: never .git and the like */
+	enum schema_only only;
 	unsigned kinds; /* tasks: of enum schema_kind */
 	size_t offset;  /* of the field in the struct of that place */
 	const char *help;

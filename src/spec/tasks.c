@@ -93,15 +93,17 @@ static struct pairs merge_pairs(
 	return out;
 }
 
+/* without: keys of only one way to ask, of which the task asks the other. */
 static void merge_fields(const struct given *from_given, const void *from, struct given *given,
-	void *to, enum schema_where where, unsigned kinds)
+	void *to, enum schema_where where, unsigned kinds, enum schema_only without)
 {
 	size_t n;
 	const struct schema_key *keys = schema_keys(&n);
 
 	for (const struct schema_key *k = keys; k < keys + n; k++) {
 		size_t size = k->built ? decode_size(k->type) : 0;
-		if (k->where != where || !size || (k->kinds & kinds) != kinds)
+		if (k->where != where || !size || (k->kinds & kinds) != kinds ||
+			(k->only && k->only == without))
 			continue;
 		if (!given_has(from_given, k) || given_has(given, k))
 			continue;
@@ -110,22 +112,34 @@ static void merge_fields(const struct given *from_given, const void *from, struc
 	}
 }
 
+enum via task_via(const struct decoder *d, const struct task_spec *task)
+{
+	return task_given(task, "via") ? task->via : d->defaults.via;
+}
+
 static void merge_defaults(struct decoder *d, struct task_spec *task, enum schema_kind kind)
 {
 	const struct task_spec *from = &d->defaults;
+	bool api = kind == KIND_PROMPT && task_via(d, task) == VIA_API;
 
 	if (kind != KIND_GROUP && from->env.n && task->env.n)
 		task->env = merge_pairs(d, &from->env, &task->env);
-	merge_fields(&from->given, from, &task->given, task, WHERE_TASK, kind);
+	/* The other way round they stay: with --via api they count. */
+	merge_fields(&from->given, from, &task->given, task, WHERE_TASK, kind,
+		api ? ONLY_CLI : ONLY_NONE);
 	if (kind != KIND_PROMPT)
 		return;
-	merge_fields(&from->given, &from->retry, &task->given, &task->retry, WHERE_RETRY, 0);
+	if (!task->max_tokens_at.line)
+		task->max_tokens_at = from->max_tokens_at;
+	merge_fields(
+		&from->given, &from->retry, &task->given, &task->retry, WHERE_RETRY, 0, ONLY_NONE);
 	if (task_given(from, "retry"))
 		given_set(&task->given, schema_find("retry", WHERE_TASK));
 }
 
 static void start_task(struct task_spec *task)
 {
+	task->max_tokens = DEFAULT_MAX_TOKENS;
 	task->timeout_ms = DEFAULT_TIMEOUT_MS;
 	task->retry.delay_ms = DEFAULT_RETRY_DELAY_MS;
 	task->retry.max_delay_ms = DEFAULT_RETRY_MAX_DELAY_MS;
