@@ -420,6 +420,7 @@ static void start(struct engine *e, const struct status *status)
 	struct sigaction hup;
 	struct run_options run = {
 		.jobs = jobs_of(e),
+		.requests = (unsigned)e->project->file->limits.requests,
 		.keep_going = e->options->keep_going || e->dry,
 		.dry = e->dry,
 		.touch = e->options->touch,

@@ -149,8 +149,13 @@ static void add_doing_text(struct str *out, const struct block *b, const struct 
 			t->attempts + 1);
 		return;
 	}
+	bool tokens = t->state == TASK_RUNNING && t->attempt_tokens > 0;
 	if (t->attempts > 1)
-		str_addf(out, "attempt %u%s", t->attempts, t->doing[0] ? ": " : "");
+		str_addf(out, "attempt %u%s", t->attempts, t->doing[0] || tokens ? ": " : "");
+	if (tokens) {
+		text_add_tokens(out, t->attempt_tokens);
+		str_add(out, t->doing[0] ? ", " : "");
+	}
 	str_add(out, t->doing);
 }
 
@@ -252,8 +257,14 @@ static void say_time(struct str *out, const struct block *b)
 
 static void say_tokens(struct str *out, const struct block *b)
 {
+	const struct active_task *t;
+	int64_t tokens = b->run->tokens_in + b->run->tokens_out;
+
+	vec_each (t, b->active) {
+		tokens += b->run->tasks[t->task].attempt_tokens;
+	}
 	if (b->run->any_claude)
-		text_add_tokens(out, b->run->tokens_in + b->run->tokens_out);
+		text_add_tokens(out, tokens);
 }
 
 static void say_cost(struct str *out, const struct block *b)

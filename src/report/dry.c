@@ -133,7 +133,11 @@ static void run_ended(void *self, const struct run_view *run)
 	add_sum(d, d->may, "may run");
 	add_sum(d, d->modified + d->failed, "would fail");
 	add_sum(d, d->left_out, "would not start");
-	if (d->line.len)
+	if (d->line.len && run->requests)
+		str_addf(&d->line,
+			", at most %u processes and %u calls of the API at once; nothing was run",
+			run->jobs, run->requests);
+	else if (d->line.len)
 		str_addf(&d->line, ", at most %u at once; nothing was run", run->jobs);
 	else if (run->fresh)
 		str_add(&d->line, "nothing to do: everything is up to date");

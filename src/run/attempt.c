@@ -274,7 +274,8 @@ void attempt_cancel(struct attempt *a, enum cancel how)
 
 bool attempt_can_be_left(const struct attempt *a)
 {
-	return task_asks_claude(attempt_task(a)) && a->step == STEP_MAIN && a->work;
+	return task_asks_claude(attempt_task(a)) && !task_uses_api(attempt_task(a)) &&
+		a->step == STEP_MAIN && a->work;
 }
 
 void attempt_not_kept(struct attempt *a)

@@ -38,7 +38,7 @@ void attempt_run(struct attempt *a, const struct attempt_hooks *hooks);
 /* Asks the current step to end; an attempt whose main step has not started will not start it. */
 void attempt_cancel(struct attempt *a, enum cancel how);
 
-/* Paid work that is under way: it can be left to go on by itself. */
+/* Paid work of a process that is under way: it can be left to go on by itself. */
 bool attempt_can_be_left(const struct attempt *a);
 
 /* Its result could not be recorded: what is not done for the next run is not done for this one. */

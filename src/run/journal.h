@@ -23,7 +23,7 @@ struct journal {
 	void (*intent)(void *self, struct attempt *a, journal_cb cb, void *ctx);
 	/* Before it is announced. ok false: it is not kept, and the run must end. */
 	void (*result)(void *self, struct attempt *a, journal_cb cb, void *ctx);
-	/* A place is free and what was given is waited for: don't gather more. May be NULL. */
+	/* Some place is free and what was given is waited for: don't gather more. May be NULL. */
 	void (*hurry)(void *self);
 };
 

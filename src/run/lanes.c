@@ -45,5 +45,6 @@ size_t lanes_of(
 		(struct lane){ .model = limits_model(l, model, model_jobs(g, model)),
 			.pool = pool_of(l, g, t->spec),
 			.batch = batch_of(l, t),
+			.api = task_uses_api(t),
 			.let_in = let_in });
 }

@@ -2,9 +2,10 @@
 
 #include "base/str.h"
 
-void limits_init(struct run_limits *l, unsigned jobs, int64_t start_gap)
+void limits_init(struct run_limits *l, unsigned jobs, unsigned requests, int64_t start_gap)
 {
 	*l = (struct run_limits){ .jobs = jobs,
+		.requests = requests,
 		.start_gap = start_gap,
 		.next_claude = INT64_MIN,
 		.account_held_until = INT64_MIN };
@@ -56,7 +57,7 @@ size_t limits_lane(struct run_limits *l, struct lane lane)
 	for (size_t i = 0; i < l->lanes.n; i++) {
 		const struct lane *x = &l->lanes.v[i];
 		if (x->model == lane.model && x->pool == lane.pool && x->batch == lane.batch &&
-			x->let_in == lane.let_in)
+			x->api == lane.api && x->let_in == lane.let_in)
 			return i;
 	}
 	vec_push(&l->lanes, lane);
@@ -66,6 +67,16 @@ size_t limits_lane(struct run_limits *l, struct lane lane)
 static int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
+}
+
+static bool has_place(const struct run_limits *l, bool api)
+{
+	return api ? l->calls < l->requests : l->used < l->jobs;
+}
+
+bool limits_have_place(const struct run_limits *l)
+{
+	return has_place(l, false) || has_place(l, true);
 }
 
 static bool is_full(unsigned used, unsigned max)
@@ -80,26 +91,49 @@ int64_t limits_when(const struct run_limits *l, size_t index, int64_t now)
 	const struct pool_limit *p = &l->pools.v[lane->pool];
 	const struct batch_limit *b = &l->batches.v[lane->batch];
 
-	if (l->used >= l->jobs || is_full(m->used, m->max) || is_full(p->used, p->max) ||
+	if (!has_place(l, lane->api) || is_full(m->used, m->max) || is_full(p->used, p->max) ||
 		is_full(b->used, b->max))
 		return INT64_MAX;
 	if (b->waves && !lane->let_in && b->let_in >= b->max)
 		return INT64_MAX;
 	if (lane->model == 0)
 		return l->used ? load_when(&l->load, now) : now;
-	return later(now, later(m->held_until, later(l->next_claude, l->account_held_until)));
+	int64_t when = later(now, later(m->held_until, l->account_held_until));
+	return lane->api ? when : later(when, l->next_claude);
+}
+
+/* Only processes have files and timers by their place's number. */
+static unsigned take_place(struct run_limits *l, bool api)
+{
+	unsigned slot = 0;
+
+	if (api) {
+		l->calls++;
+		return NO_SLOT;
+	}
+	while (l->slots[slot])
+		slot++;
+	l->slots[slot] = true;
+	l->used++;
+	return slot;
+}
+
+static void give_place(struct run_limits *l, bool api, unsigned slot)
+{
+	if (api) {
+		l->calls--;
+		return;
+	}
+	l->slots[slot] = false;
+	l->used--;
 }
 
 unsigned limits_take(struct run_limits *l, size_t index, int64_t now)
 {
 	const struct lane *lane = &l->lanes.v[index];
 	struct batch_limit *b = &l->batches.v[lane->batch];
-	unsigned slot = 0;
+	unsigned slot = take_place(l, lane->api);
 
-	while (l->slots[slot])
-		slot++;
-	l->slots[slot] = true;
-	l->used++;
 	l->models.v[lane->model].used++;
 	l->pools.v[lane->pool].used++;
 	b->used++;
@@ -107,18 +141,17 @@ unsigned limits_take(struct run_limits *l, size_t index, int64_t now)
 		b->let_in++;
 		b->open++;
 	}
-	if (lane->model)
-		l->next_claude = now + l->start_gap;
-	else
+	if (!lane->model)
 		load_started(&l->load, now);
+	else if (!lane->api)
+		l->next_claude = now + l->start_gap;
 	return slot;
 }
 
 void limits_give(struct run_limits *l, size_t index, unsigned slot)
 {
 	const struct lane *lane = &l->lanes.v[index];
-	l->slots[slot] = false;
-	l->used--;
+	give_place(l, lane->api, slot);
 	l->models.v[lane->model].used--;
 	l->pools.v[lane->pool].used--;
 	l->batches.v[lane->batch].used--;
@@ -133,9 +166,9 @@ void limits_ended(struct run_limits *l, size_t index)
 		b->let_in = 0;
 }
 
-void limits_no_start(struct run_limits *l, int64_t taken)
+void limits_no_start(struct run_limits *l, size_t index, int64_t taken)
 {
-	if (l->next_claude == taken + l->start_gap)
+	if (!l->lanes.v[index].api && l->next_claude == taken + l->start_gap)
 		l->next_claude = taken;
 }
 

@@ -1,7 +1,7 @@
 /*
- * What holds a ready task back: places for processes, tasks at once on a model, in a pool, of a
- * matrix; a model that is held while the service asks for patience, the gap between two starts of
- * claude. Counts only; times are mono ms.
+ * What holds a ready task back: places for processes and for calls of the API, tasks at once on a
+ * model, in a pool, of a matrix; a model that is held while the service asks for patience, the gap
+ * between two starts of claude. Counts only; times are mono ms.
  */
 #ifndef RUN_LIMITS_H
 #define RUN_LIMITS_H
@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "run/load.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,12 +36,16 @@ struct batch_limit {
 /* Tasks that the same limits hold back, each an index; [0] stands for "none". */
 struct lane {
 	size_t model, pool, batch;
-	bool let_in; /* its tasks are of the wave that is open: they try again */
+	bool api;    /* its tasks are calls of the API, and no processes */
+	bool let_in; /* they are of the wave that is open: they try again */
 };
 
+enum { NO_SLOT = UINT_MAX }; /* of a call: it has no number among the processes */
+
 struct run_limits {
-	unsigned jobs, used;
-	bool *slots; /* jobs of them */
+	unsigned jobs, used;      /* places for processes */
+	unsigned requests, calls; /* places for calls of the API */
+	bool *slots;              /* jobs of them */
 	int64_t start_gap, next_claude, account_held_until;
 	struct load_limit load; /* of commands; zeroed: none */
 	VEC(struct model_limit) models;
@@ -49,7 +54,8 @@ struct run_limits {
 	VEC(struct lane) lanes; /* [0] has no limit but the places */
 };
 
-void limits_init(struct run_limits *l, unsigned jobs, int64_t start_gap);
+void limits_init(
+	struct run_limits *l, unsigned jobs, unsigned requests, int64_t start_gap);
 void limits_release(struct run_limits *l);
 
 /* The index of a model, pool or matrix (NULL: 0), added with its limit when it is new. */
@@ -64,17 +70,20 @@ size_t limits_lane(struct run_limits *l, struct lane lane);
  */
 int64_t limits_when(const struct run_limits *l, size_t lane, int64_t now);
 
-/* Takes the places; the slot's number. limits_when() has said that there is one. */
+/* Takes the places; the slot's number, or NO_SLOT. limits_when() has said that there is one. */
 unsigned limits_take(struct run_limits *l, size_t lane, int64_t now);
 void limits_give(struct run_limits *l, size_t lane, unsigned slot);
+
+/* Is a place of some kind free? */
+bool limits_have_place(const struct run_limits *l);
 
 /* One that was let in by limits_take() will not run again. */
 void limits_ended(struct run_limits *l, size_t lane);
 
 /* What took its place at that time did not start claude: the next one need not keep a gap to it. */
-void limits_no_start(struct run_limits *l, int64_t taken);
+void limits_no_start(struct run_limits *l, size_t lane, int64_t taken);
 
-/* No start of claude at all before then. */
+/* Nothing that asks Claude starts before then. */
 void limits_hold_account(struct run_limits *l, int64_t until);
 /* No start on this lane's model before then. */
 void limits_hold(struct run_limits *l, size_t lane, int64_t until);

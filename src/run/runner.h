@@ -85,7 +85,7 @@ struct attempt {
 	uint32_t task; /* index in graph */
 	const struct graph *graph;
 	unsigned number; /* 1: the first */
-	unsigned slot;   /* which of the places for processes it holds, from 0 */
+	unsigned slot;   /* which of the places for processes it holds, from 0; none: a call */
 	enum step step;
 	const char *model;             /* full id, or NULL */
 	char session[SESSION_LEN + 1]; /* of claude; fresh for each attempt */

@@ -146,7 +146,7 @@ static void on_worked(void *ctx, struct attempt *a)
 	if (!task_asks_claude(attempt_task(a)))
 		limits_give(&s->limits, s->tasks[a->task].lane, a->slot);
 	if (a->reused || a->fresh || a->busy || a->result.outcome == OUTCOME_SKIPPED)
-		limits_no_start(&s->limits, a->started_ms);
+		limits_no_start(&s->limits, s->tasks[a->task].lane, a->started_ms);
 	s->unsettled += outcome_is_failure(a->result.outcome);
 }
 
@@ -332,7 +332,7 @@ int64_t scheduler_turn(struct scheduler *s)
 		next = earlier(next, start_ready(s));
 		next = earlier(next, s->wake_at);
 	}
-	if (s->limits.used < s->options.jobs && s->hooks.journal->hurry)
+	if (s->hooks.journal->hurry && limits_have_place(&s->limits))
 		s->hooks.journal->hurry(s->hooks.journal->self);
 	next = earlier(next, s->deadline);
 	return next == INT64_MAX ? -1 : next;
@@ -391,6 +391,14 @@ const struct run_view *scheduler_view(struct scheduler *s)
 	return &s->tracker.view;
 }
 
+static bool has_calls(const struct graph *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->tasks[i].wanted && task_uses_api(&g->tasks[i]))
+			return true;
+	return false;
+}
+
 struct scheduler *scheduler_new(const struct graph *graph, const struct run_options *options,
 	const struct runners *runners, const struct journal *journal, const struct status *status,
 	const struct clock *clock, const int64_t *expected_ms)
@@ -413,7 +421,8 @@ struct scheduler *scheduler_new(const struct graph *graph, const struct run_opti
 	s->tasks = mem_alloc((graph->n + 1) * sizeof(*s->tasks));
 	for (size_t i = 0; i < graph->n; i++)
 		s->tasks[i].waits_for = NOBODY;
-	limits_init(&s->limits, options->jobs, options->start_gap_ms);
+	limits_init(&s->limits, options->jobs,
+		options->requests ? options->requests : DEFAULT_REQUESTS, options->start_gap_ms);
 	s->limits.load = (struct load_limit){
 		.max = options->load, .average = clock->load, .ctx = clock->ctx
 	};
@@ -423,6 +432,7 @@ struct scheduler *scheduler_new(const struct graph *graph, const struct run_opti
 	tracker_init(&s->tracker, graph, status);
 	s->tracker.view.started_ms = s->tracker.view.now_ms = now_ms(s);
 	s->tracker.view.jobs = options->jobs;
+	s->tracker.view.requests = has_calls(graph) ? s->limits.requests : 0;
 	s->deadline = options->timeout_ms ? now_ms(s) + options->timeout_ms : INT64_MAX;
 	if (status->run_started)
 		status->run_started(status->self, &s->tracker.view);

@@ -9,7 +9,8 @@
 #include "run/status.h"
 
 struct run_options {
-	unsigned jobs; /* processes at once */
+	unsigned jobs;     /* processes at once */
+	unsigned requests; /* calls of the API at once; 0: DEFAULT_REQUESTS */
 	bool keep_going, fail_fast;
 	bool touch; /* nothing is run: what is there is taken as done */
 	bool dry;   /* what runs is only looked at: what comes behind it waits for what it may do */

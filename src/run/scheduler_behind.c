@@ -1,10 +1,11 @@
 #include "run/scheduler_private.h"
 
-/* What always runs need not be looked at before it has a place. */
+/* What always runs need not be looked at before it has a place; but of a call, it has to be known
+ * what it begins with. */
 static bool is_looked_at_first(const struct scheduler *s, uint32_t i)
 {
 	const struct task_spec *spec = s->graph->tasks[i].spec;
-	return spec->rerun != RERUN_ALWAYS || spec->when.s || s->graph->tasks[i].is_matrix;
+	return task_uses_api(&s->graph->tasks[i]) || spec->rerun != RERUN_ALWAYS || spec->when.s || s->graph->tasks[i].is_matrix;
 }
 
 /* All that comes before it has ended, and let it go on. */

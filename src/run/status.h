@@ -36,7 +36,8 @@ struct task_view {
 	char *answer, *out, *err;      /* paths from the root, or NULL */
 	int64_t tokens_in, tokens_out; /* all attempts */
 	double cost_usd;
-	double attempt_usd; /* of the running attempt, so far */
+	double attempt_usd;     /* of the running attempt, so far */
+	int64_t attempt_tokens; /* of its answer, so far */
 	bool cost_unknown;
 };
 
@@ -54,7 +55,8 @@ struct run_view {
 	double cost_usd;
 	bool cost_unknown;
 	bool any_claude; /* some task of the run asks Claude: tokens and cost are worth a word */
-	unsigned jobs;
+	unsigned jobs;     /* processes at once */
+	unsigned requests; /* calls of the API at once; 0: no task of the run is one */
 	const char *root;
 	uint32_t first_failed; /* index; UINT32_MAX: none */
 	int stop_signal;       /* the signal that ends the run, or 0 */

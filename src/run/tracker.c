@@ -99,6 +99,7 @@ void tracker_begin(struct tracker *t, const struct attempt *a)
 	v->started_ms = a->started_ms;
 	v->doing[0] = '\0';
 	v->attempt_usd = 0;
+	v->attempt_tokens = 0;
 	t->view.now_ms = a->started_ms;
 	t->view.retries += v->attempts > 0;
 	v->attempts++;
@@ -144,6 +145,7 @@ void tracker_end(struct tracker *t, const struct attempt *a, int64_t now)
 	v->taken = a->reused && outcome_class(r->outcome)->success;
 	v->ended_ms = now;
 	v->attempt_usd = 0;
+	v->attempt_tokens = 0;
 	v->cost_usd += r->cost_usd;
 	v->tokens_in += r->tokens_in;
 	v->tokens_out += r->tokens_out;
@@ -179,6 +181,8 @@ void tracker_progress(struct tracker *t, const struct attempt *a, const struct p
 		snprintf(v->doing, sizeof(v->doing), "%s", p->doing);
 	if (p->cost_usd >= 0)
 		v->attempt_usd = p->cost_usd;
+	if (p->tokens_out >= 0)
+		v->attempt_tokens = p->tokens_out;
 	if (t->status->progress)
 		t->status->progress(t->status->self, &t->view, a->task);
 }

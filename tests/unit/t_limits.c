@@ -27,7 +27,7 @@ static void knows_models(void **state)
 	struct run_limits l;
 
 	(void)state;
-	limits_init(&l, 3, 0);
+	limits_init(&l, 3, 2, 0);
 	assert_int_equal(limits_model(&l, NULL, 0), 0);
 	assert_int_equal(limits_model(&l, "m", 2), 1);
 	assert_int_equal(limits_model(&l, "n", 0), 2);
@@ -68,7 +68,7 @@ static void minds_the_load(void **state)
 	double average;
 
 	(void)state;
-	limits_init(&l, 10, 0);
+	limits_init(&l, 10, 2, 0);
 	l.load = (struct load_limit){ .max = 3, .average = fake_load, .ctx = &average };
 	for (size_t i = 0; i < COUNT(steps); i++) {
 		const struct step *s = &steps[i];
@@ -91,14 +91,49 @@ static void gives_a_gap_back(void **state)
 	struct run_limits l;
 
 	(void)state;
-	limits_init(&l, 4, 30);
+	limits_init(&l, 4, 2, 30);
 	size_t m = lane_of(&l, "m", 0);
 	limits_take(&l, m, 100);
 	limits_take(&l, m, 130);
-	limits_no_start(&l, 100);
+	limits_no_start(&l, m, 100);
 	assert_int_equal(limits_when(&l, m, 130), 160);
-	limits_no_start(&l, 130);
+	limits_no_start(&l, m, 130);
 	assert_int_equal(limits_when(&l, m, 130), 130);
+	limits_release(&l);
+}
+
+/* Calls of the API have places of their own, and keep no gap; what is held is held for them too. */
+static void counts_calls_apart(void **state)
+{
+	struct run_limits l;
+
+	(void)state;
+	limits_init(&l, 1, 2, 30);
+	size_t m = lane_of(&l, "m", 3);
+	size_t api = limits_lane(&l, (struct lane){ .model = limits_model(&l, "m", 3), .api = true });
+	assert_int_not_equal(m, api);
+	assert_int_equal(limits_take(&l, m, 100), 0);
+	assert_true(limits_when(&l, m, 100) == INT64_MAX);
+	assert_int_equal(limits_when(&l, api, 100), 100);
+	assert_true(limits_have_place(&l));
+	assert_int_equal(limits_take(&l, api, 100), NO_SLOT);
+	limits_no_start(&l, api, 100);
+	limits_give(&l, m, 0);
+	assert_int_equal(limits_when(&l, m, 100), 130);
+	assert_int_equal(limits_take(&l, api, 100), NO_SLOT);
+	assert_true(limits_when(&l, api, 100) == INT64_MAX);
+	limits_take(&l, 0, 100);
+	assert_false(limits_have_place(&l));
+	limits_give(&l, 0, 0);
+	limits_give(&l, api, NO_SLOT);
+	limits_hold(&l, m, 170);
+	assert_int_equal(limits_when(&l, api, 100), 170);
+	limits_hold_account(&l, 190);
+	assert_int_equal(limits_when(&l, api, 100), 190);
+	limits_take(&l, m, 100);
+	limits_take(&l, api, 100);
+	limits_give(&l, api, NO_SLOT);
+	assert_int_equal(limits_when(&l, api, 100), 190);
 	limits_release(&l);
 }
 
@@ -128,7 +163,7 @@ static void says_when(void **state)
 	struct run_limits l;
 
 	(void)state;
-	limits_init(&l, 4, 30);
+	limits_init(&l, 4, 2, 30);
 	lane_of(&l, "m", 2);
 	lane_of(&l, "n", 0);
 	for (size_t i = 0; i < COUNT(steps); i++) {
@@ -162,7 +197,7 @@ static void takes_in_order(void **state)
 	int64_t when;
 
 	(void)state;
-	limits_init(&l, 1, 0);
+	limits_init(&l, 1, 2, 0);
 	lane_of(&l, "m", 0);
 	for (unsigned turn = 0; turn < 2; turn++) {
 		ready_init(&r, rank);
@@ -191,7 +226,7 @@ static void passes_by_what_must_wait(void **state)
 	int64_t when;
 
 	(void)state;
-	limits_init(&l, 4, 0);
+	limits_init(&l, 4, 2, 0);
 	lane_of(&l, "m", 1);
 	lane_of(&l, "n", 0);
 	limits_take(&l, 1, 0);
@@ -230,7 +265,7 @@ static void sorts_many(void **state)
 	int64_t when;
 
 	(void)state;
-	limits_init(&l, 1, 0);
+	limits_init(&l, 1, 2, 0);
 	ready_init(&r, rank);
 	for (uint32_t i = 0; i < MANY; i++)
 		rank[i] = (struct rank){ i % 3, i * 7919u % 97 };
@@ -412,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_models),
 		cmocka_unit_test(minds_the_load),
+		cmocka_unit_test(counts_calls_apart),
 		cmocka_unit_test(says_when),
 		cmocka_unit_test(gives_a_gap_back),
 		cmocka_unit_test(takes_in_order),

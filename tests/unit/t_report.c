@@ -555,6 +555,7 @@ static void first_half(struct world *w)
 	doing(w, API, "Edit docs/api-reference.md and \033[31mmore\033[0m\n");
 	doing(w, JA, "Write 日本語のドキュメント/概要と使い方について.md をとても長い名前で書く");
 	w->tasks[JA].attempt_usd = 0.2;
+	w->tasks[API].attempt_tokens = 1234;
 	pass(w, 400);
 }
 
@@ -565,6 +566,7 @@ static void second_half(struct world *w)
 	pass(w, 64600);
 	retry(w, JA, OUTCOME_RATE_LIMIT, NULL, 12000);
 	w->tasks[JA].attempt_usd = 0;
+	w->tasks[API].attempt_tokens = 0;
 	end(w, TEST, OUTCOME_FAILED, "exit code 7");
 	pass(w, 1000);
 }
@@ -575,7 +577,7 @@ static const struct {
 } frames[] = {
 	{ "40",
 		"     0s  lint\n"
-		"     0s  docs:a…erence  Edit docs/api-…\n"
+		"     0s  docs:a…erence  1.2k tokens, E…\n"
 		"     0s  translate:ja   Write 日本語の…\n"
 		"0/4 done · 3 running · 0s · $0.20\n",
 		"✓ lint  0.4s\n"
@@ -586,9 +588,9 @@ static const struct {
 		"✗ translate:ja  overloaded: again and …\n" },
 	{ "80",
 		"     0s  lint\n"
-		"     0s  docs:api-reference  haiku-5-5  Edit docs/api-reference.md and more\n"
+		"     0s  docs:api-reference  haiku-5-5  1.2k tokens, Edit docs/api-reference.m…\n"
 		"     0s  translate:ja        opus-5-5   Write 日本語のドキュメント/概要と使い…\n"
-		"0/4 done · 3 running · 0s · 0 tokens · $0.20\n",
+		"0/4 done · 3 running · 0s · 1.2k tokens · $0.20\n",
 		"✓ lint  0.4s\n"
 		"✗ test  failed: exit code 7\n"
 		"  1m06s  docs:api-reference  haiku-5-5  Edit docs/api-reference.md and more\n"
@@ -597,10 +599,10 @@ static const struct {
 		"✗ translate:ja  overloaded: again and again\n" },
 	{ "200",
 		"     0s  lint\n"
-		"     0s  docs:api-reference  haiku-5-5  Edit docs/api-reference.md and more\n"
+		"     0s  docs:api-reference  haiku-5-5  1.2k tokens, Edit docs/api-reference.md and more\n"
 		"     0s  translate:ja        opus-5-5   Write "
 		"日本語のドキュメント/概要と使い方について.md をとても長い名前で書く\n"
-		"0/4 done · 3 running · 0s · 0 tokens · $0.20\n",
+		"0/4 done · 3 running · 0s · 1.2k tokens · $0.20\n",
 		"✓ lint  0.4s\n"
 		"✗ test  failed: exit code 7\n"
 		"  1m06s  docs:api-reference  haiku-5-5  Edit docs/api-reference.md and more\n"

@@ -90,6 +90,30 @@ static const struct row models[] = {
 		.outcomes = "a=ok b=refused c=refused", .exit = 1 },
 };
 
+static const struct row calls[] = {
+	{ "calls take places of their own",
+		{ { "a", .models = "m", .api = true, .ms = 10 },
+			{ "b", .models = "m", .api = true, .ms = 20 },
+			{ "c", .models = "m", .api = true, .ms = 10 }, { "d", .ms = 50 },
+			{ .name = "e" }, { "f", .models = "n", .ms = 5 } },
+		.options = { .jobs = 1, .requests = 2 }, .starts = "a b d c@10 e@50 f@50",
+		.outcomes = "a=ok b=ok c=ok d=ok e=ok f=ok" },
+	{ "and keep no gap, but the limits of models and pools",
+		{ { "a", .models = "m", .ms = 50 },
+			{ "b", .models = "m", .api = true, .ms = 10, .pool = "p" },
+			{ "c", .models = "m", .api = true, .ms = 10 },
+			{ "d", .models = "n", .api = true, .ms = 10, .pool = "p" } },
+		.options = { .start_gap_ms = 30 }, .limits = { { "m", 2 } }, .pool = 1,
+		.starts = "a b c@10 d@10", .outcomes = "a=ok b=ok c=ok d=ok" },
+	{ "what holds a model holds both",
+		{ { "a", .models = "m", .api = true, .ends = "rate_limit+50 ok" },
+			{ "b", .models = "m", .expected = 1 },
+			{ "c", .models = "m", .api = true, .expected = 1, .needs = "d" },
+			{ "d", .ms = 5 } },
+		.options = { .jobs = 1 }, .starts = "d a a@50 b@50 c@50",
+		.outcomes = "a=ok b=ok c=ok d=ok" },
+};
+
 static const struct row sharing[] = {
 	{ "priority before the longest path",
 		{ { "a", .expected = 90 }, { "b", .priority = 1 }, { "c", .priority = -1 } },
@@ -283,6 +307,7 @@ static void set_up(struct world *w, const struct row *row)
 	world_init(w, row->fates, n);
 	w->options = row->options;
 	w->options.jobs = row->options.jobs ? row->options.jobs : 4;
+	w->options.requests = row->options.requests ? row->options.requests : 3;
 	if (!row->options.wait_ms && strcmp(row->title, "no wait at all") != 0)
 		w->options.wait_ms = 10 * MIN;
 	w->options.run = "test";
@@ -334,6 +359,12 @@ static void keeps_to_models(void **state)
 {
 	(void)state;
 	ROWS(models);
+}
+
+static void counts_calls(void **state)
+{
+	(void)state;
+	ROWS(calls);
 }
 
 static void shares(void **state)
@@ -543,6 +574,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starts_in_order),
 		cmocka_unit_test(keeps_to_models),
+		cmocka_unit_test(counts_calls),
 		cmocka_unit_test(shares),
 		cmocka_unit_test(handles_failures),
 		cmocka_unit_test(tries_again),

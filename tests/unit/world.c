@@ -152,10 +152,10 @@ static void check_shared(struct world *w, const struct attempt *a)
 	const struct fate *f = w->fates[a->task];
 	unsigned in_pool = 0, in_batch = 0;
 
-	for (size_t k = 0; k < w->options.jobs; k++) {
-		const struct fate *other = w->slots[k] ? w->fates[w->slots[k] - 1] : NULL;
-		in_pool += other && f->pool && str_eq(other->pool, f->pool);
-		in_batch += other && f->of && str_eq(other->of, f->of);
+	for (size_t k = 0; k < w->running.n; k++) {
+		const struct fate *other = w->fates[w->running.v[k]];
+		in_pool += f->pool && str_eq(other->pool, f->pool);
+		in_batch += f->of && str_eq(other->of, f->of);
 	}
 	for (size_t i = 0; f->pool && i < w->file.limits.pools.n; i++)
 		if (str_eq(w->file.limits.pools.v[i].name, f->pool))
@@ -177,7 +177,7 @@ static void check_priority(struct world *w, const struct attempt *a)
 	for (uint32_t i = 0; i < w->g.n; i++) {
 		const struct fate *other = w->fates[i];
 		if (v->tasks[i].state == TASK_READY && !other->of && str_eq(f->pool, other->pool) &&
-			str_eq(f->models, other->models))
+			str_eq(f->models, other->models) && f->api == other->api)
 			assert_true(other->priority <= f->priority);
 	}
 }
@@ -193,8 +193,12 @@ static void check_start(struct world *w, const struct attempt *a)
 	assert_true(t->wanted);
 	assert_false(w->on[a->task]);
 	assert_int_equal(a->number, ++w->attempts[a->task]);
-	assert_true(w->used < w->options.jobs && a->slot < w->options.jobs);
-	assert_int_equal(w->slots[a->slot], 0);
+	if (fate_of(w, a)->api) {
+		assert_true(w->requests < w->options.requests);
+	} else {
+		assert_true(w->used < w->options.jobs && a->slot < w->options.jobs);
+		assert_int_equal(w->slots[a->slot], 0);
+	}
 	for (size_t k = 0; k < t->before.n; k++) {
 		const struct edge *e = &t->before.v[k];
 		if (!w->g.tasks[e->task].wanted)
@@ -207,10 +211,8 @@ static void check_start(struct world *w, const struct attempt *a)
 	}
 	check_shared(w, a);
 	check_priority(w, a);
-	for (size_t k = 0; k < w->options.jobs; k++) {
-		if (!w->slots[k])
-			continue;
-		uint32_t other = w->slots[k] - 1;
+	for (size_t k = 0; k < w->running.n; k++) {
+		uint32_t other = w->running.v[k];
 		assert_false(overlaps(w->fates[a->task], w->fates[other]));
 		on_model += a->model && str_eq(v->tasks[other].model, a->model);
 	}
@@ -222,14 +224,34 @@ static void check_start(struct world *w, const struct attempt *a)
 static void note_start(struct world *w, const struct attempt *a)
 {
 	w->on[a->task] = true;
-	w->slots[a->slot] = a->task + 1;
-	w->used++;
+	vec_push(&w->running, a->task);
+	if (fate_of(w, a)->api) {
+		w->requests++;
+	} else {
+		w->slots[a->slot] = a->task + 1;
+		w->used++;
+	}
 	w->most_used = w->used > w->most_used ? w->used : w->most_used;
 	str_addf(&w->starts, "%s%s", w->starts.len ? " " : "", fate_of(w, a)->name);
 	if (attempt_task(a)->models.n > 1)
 		str_addf(&w->starts, "/%s", a->model);
 	if (w->now)
 		str_addf(&w->starts, "@%lld", (long long)w->now);
+}
+
+static void note_end(struct world *w, const struct attempt *a)
+{
+	w->on[a->task] = false;
+	for (size_t k = 0; k < w->running.n; k++)
+		if (w->running.v[k] == a->task)
+			w->running.v[k] = w->running.v[--w->running.n];
+	if (fate_of(w, a)->api) {
+		w->requests--;
+		return;
+	}
+	assert_int_equal(w->slots[a->slot], a->task + 1);
+	w->slots[a->slot] = 0;
+	w->used--;
 }
 
 static void finish_main(struct world *w, struct attempt *a, bool cancelled)
@@ -266,11 +288,11 @@ static void fake_start(void *self, struct attempt *a, const struct runner_events
 	int64_t ms = a->step == STEP_MAIN ? f->ms
 		: a->step == STEP_LOOK    ? f->look_ms
 					  : w->slow_steps;
-	if (a->step == STEP_LOOK) {
+	if (a->step == STEP_LOOK && !a->looks_only) {
 		check_start(w, a);
 		note_start(w, a);
 	}
-	assert_true(w->on[a->task]);
+	assert_true(a->looks_only || w->on[a->task]);
 	vec_push(&w->pending, (struct pending){ a, *events, w->now + ms, false });
 	if (!ms)
 		finish(w, w->pending.n - 1);
@@ -306,10 +328,7 @@ static void fake_result(void *self, struct attempt *a, journal_cb cb, void *ctx)
 	struct world *w = self;
 	assert_int_equal(a->step, STEP_RESULT);
 	assert_int_not_equal(a->result.outcome, OUTCOME_NONE);
-	assert_int_equal(w->slots[a->slot], a->task + 1);
-	w->slots[a->slot] = 0;
-	w->on[a->task] = false;
-	w->used--;
+	note_end(w, a);
 	str_addf(&w->notes, "%s%s=%s", w->notes.len ? " " : "", fate_of(w, a)->name,
 		outcome_class(a->result.outcome)->name);
 	vec_push(&w->calls, (struct journal_call){ a, cb, ctx });
@@ -382,7 +401,10 @@ static void fill_task(struct world *w, struct task *t, struct task_spec *spec, c
 	spec->priority = f->priority;
 	spec->allow_failure = f->may_fail;
 	spec->batch = (struct batch){ f->batch, f->waves };
-	*t = (struct task){ .name = f->name, .spec = spec, .wanted = !f->unwanted };
+	*t = (struct task){ .name = f->name,
+		.spec = spec,
+		.via = f->api ? VIA_API : VIA_CLI,
+		.wanted = !f->unwanted };
 	if (f->of)
 		t->axes = &axis;
 	struct texts models = texts_of(w, group ? NULL : f->models);
@@ -426,8 +448,8 @@ void world_init(struct world *w, const struct fate *fates, size_t n)
 	w->on = mem_alloc(n + 1);
 	w->wave = mem_alloc((n + 1) * sizeof(*w->wave));
 	init_graph(w, fates, n);
-	w->options = (struct run_options){ .jobs = 4, .wait_ms = 600000, .seed = 7, .run = "test" };
-	w->runners = (struct runners){ .look = r, .files = r, .command = r, .claude = r };
+	w->options = (struct run_options){ .jobs = 4, .requests = 3, .wait_ms = 600000, .seed = 7, .run = "test" };
+	w->runners = (struct runners){ .look = r, .files = r, .command = r, .claude = r, .api = r };
 	w->journal = (struct journal){ .self = w, .intent = fake_intent, .result = fake_result };
 	w->clock = (struct clock){ .ctx = w, .mono_ms = fake_mono, .wall_ms = fake_mono };
 }
@@ -446,6 +468,7 @@ void world_release(struct world *w)
 	free(w->on);
 	free(w->wave);
 	free(w->slots);
+	vec_release(&w->running);
 	arena_release(&w->arena);
 }
 
@@ -521,7 +544,7 @@ int world_go_on(struct world *w)
 			break;
 		world_step(w, wake);
 	}
-	assert_int_equal(w->used, 0);
+	assert_int_equal(w->used + w->requests, 0);
 	assert_int_equal(w->pending.n + w->calls.n, 0);
 	return scheduler_exit_code(w->s);
 }

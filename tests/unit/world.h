@@ -33,6 +33,7 @@ struct fate {
 	bool waves, may_fail;
 	int priority;
 	int64_t expected; /* ms */
+	bool api;         /* a call of the Messages API; its look takes no place */
 };
 
 struct pending {
@@ -79,7 +80,8 @@ struct world {
 	struct str notes;  /* results in the order in which they were kept */
 	unsigned *attempts;
 	bool *on; /* by task: holds a place */
-	unsigned used, *slots;
+	unsigned used, *slots, requests;
+	VEC(uint32_t) running; /* tasks that hold a place of either kind */
 	size_t turns, calls_made, looks, asks, most_used; /* looks: at the clock */
 	unsigned *wave; /* by task, of the first one of a matrix: how many the open wave let in */
 	bool stopping;  /* a final failure was seen and the run does not keep going */
