@@ -23,12 +23,14 @@ typedef bool (*api_event_cb)(void *ctx, const char *name, const char *data, size
 struct api_events {
 	api_event_cb cb;
 	void *ctx;
-	struct str line; /* the start of a line that has not ended */
-	struct str data; /* what came before of an event of several lines */
+	struct str line;  /* the start of a line that has not ended */
+	struct str data;  /* what is kept of an event that has not ended */
+	const char *view; /* its only line of data, while it lies in the bytes given; or NULL */
+	size_t view_len;
 	char name[API_EVENT_NAME_MAX];
-	unsigned skip;        /* of a byte order mark: how much of it was seen */
-	bool begun, after_cr; /* past the byte order mark; the LF of a CRLF may follow */
+	unsigned mark; /* bytes of a byte order mark seen; 3: past it */
 	bool has_data;
+	bool after_cr; /* the LF of a CRLF may follow */
 };
 
 void api_events_init(struct api_events *e, api_event_cb cb, void *ctx);

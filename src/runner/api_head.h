@@ -23,10 +23,11 @@ struct api_head {
 	char request_id[API_ID_MAX];
 	enum api_should_retry should_retry;
 	int64_t retry_after_ms;    /* retry-after-ms before retry-after; 0: not told */
+	bool exact;                /* by retry-after-ms */
 	bool told;                 /* one of limits is */
 	struct told_limits limits; /* anthropic-ratelimit-* */
 	bool limit_rejected;       /* of a subscription: its usage limit is reached */
-	int64_t limit_reset_ms;    /* wall: until then; 0: not told */
+	int64_t limit_reset_ms;    /* wall: until then, at most 32 days; 0: not told */
 };
 
 /* now_ms: wall; a date in retry-after is measured from it. name in lower case. */

@@ -34,15 +34,16 @@ struct api_message {
 	char service_tier[32];
 	bool us;            /* inference_geo is "us": costs more */
 	struct usage usage; /* as far as told; final with done */
-	int64_t tokens_out; /* as told; until then by what came: 4 bytes a token */
+	int64_t tokens_out; /* as told; what came since by its length: 4 bytes a token */
 
-	struct str text; /* of all text blocks, in their order; valid UTF-8, may hold NUL */
+	/* Once done: all text blocks in their order; valid UTF-8, may hold NUL. */
+	struct str text;
 	/* Once done: an array, without empty texts (which the API would not take back). Owned by
 	 * the message; json_incref() keeps it. */
 	json_t *content;
 
 	VEC(struct api_block *) blocks;
-	int64_t cache_writes, cache_writes_1h, streamed;
+	int64_t writes, writes_5m, writes_1h, since_told;
 	size_t bytes;
 };
 
