@@ -14,6 +14,7 @@
 #include "report/report.h"
 #include "run/journal_store.h"
 #include "run/scheduler.h"
+#include "runner/api.h"
 #include "runner/claude.h"
 #include "runner/command.h"
 #include "runner/files.h"
@@ -50,6 +51,7 @@ struct engine {
 	struct looker *looker;
 	struct leftovers leftovers;
 	struct command_runner *command;
+	struct api_runner *api;
 	struct simulator *simulator;
 	struct runners runners;
 	struct state *state;
@@ -144,10 +146,12 @@ static void name_run(struct engine *e)
 	snprintf(e->run, sizeof(e->run), "%s-%ld", when, (long)getpid());
 }
 
-static bool asks_claude(const struct graph *g)
+/* The program, that is. */
+static bool needs_claude(const struct graph *g)
 {
 	for (size_t i = 0; i < g->n; i++)
-		if (g->tasks[i].wanted && task_asks_claude(&g->tasks[i]))
+		if (g->tasks[i].wanted && task_asks_claude(&g->tasks[i]) &&
+			!task_uses_api(&g->tasks[i]))
 			return true;
 	return false;
 }
@@ -158,7 +162,7 @@ static bool find_programs(struct engine *e, struct err *err)
 	char *supervise, *claude;
 	struct arena *a = &e->project->arena;
 
-	if (e->options->touch || !asks_claude(&e->project->graph))
+	if (e->options->touch || !needs_claude(&e->project->graph))
 		return true;
 	supervise = programs_supervise(err);
 	claude = supervise ? programs_claude(err) : NULL;
@@ -252,10 +256,12 @@ static bool plug_in_real(struct engine *e, struct err *err)
 	if (!remember(e, err))
 		return false;
 	e->command = command_runner_new(&e->context, jobs_of(e));
+	e->api = api_runner_new(&e->context, (unsigned)e->project->file->limits.requests);
 	e->runners = (struct runners){ .files = files_runner(&e->context),
 		.survey = surveyor_runner(e->freshness.surveyor),
 		.command = command_runner(e->command),
-		.claude = claude_runner(&e->context) };
+		.claude = claude_runner(&e->context),
+		.api = api_runner(e->api) };
 	plug_in_looks(e);
 	others_join(&e->others);
 	if (!leftovers_take(
@@ -541,6 +547,7 @@ static void release(struct engine *e, struct err *err)
 	sharing_free(e->others.sharing);
 	journal_store_free(e->journal_store);
 	command_runner_free(e->command);
+	api_runner_free(e->api);
 	looker_free(e->looker);
 	adopter_free(e->leftovers.adopter);
 	simulator_free(e->simulator);

@@ -34,6 +34,7 @@ static struct call *call_new(journal_cb cb, void *ctx, struct attempt *a)
 static struct state_attempt row_of(const struct journal_store *j, const struct attempt *a)
 {
 	bool paid = task_asks_claude(attempt_task(a));
+	bool lives = paid && !task_uses_api(attempt_task(a)); /* longer than we do */
 	return (struct state_attempt){
 		.run = a->run ? a->run : j->run,
 		.id = a->id,
@@ -41,7 +42,7 @@ static struct state_attempt row_of(const struct journal_store *j, const struct a
 		.number = a->number,
 		.paid = paid,
 		.model = a->model,
-		.session = paid ? a->session : NULL,
+		.session = lives ? a->session : NULL,
 		.folder = paid ? a->folder : NULL,
 		.key = *a->key ? a->key : NULL,
 		.started_ms = a->started_wall_ms,
@@ -87,7 +88,8 @@ static void intent(void *self, struct attempt *a, journal_cb cb, void *ctx)
 			arena_printf(&a->arena, ".claudemake/runs/%s/slot-%u.out", j->run, a->slot);
 	row.files = a->found_files;
 	row.files_len = a->found_len;
-	state_put_intent(j->state, &row, row.paid, on_kept, call_new(cb, ctx, a));
+	/* A call of the API is lost with us, and nothing is to be found of it. */
+	state_put_intent(j->state, &row, row.session != NULL, on_kept, call_new(cb, ctx, a));
 }
 
 static void unclaim(void *self, struct attempt *a)

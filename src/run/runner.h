@@ -116,12 +116,14 @@ struct attempt {
 	const char *cwd;        /* absolute */
 	struct key_parts parts; /* what is asked, as its key has it */
 
+	const char *continues; /* folder, from the root, of the attempt it goes on from, or NULL */
+	const char *continued; /* via: cli: that one's session; it forks */
+
 	/* via: api; made by STEP_LOOK, with schema above, where a call is made */
 	const char *system; /* NULL: none */
 	size_t system_len;
 	const char *effort; /* NULL: as the model does by itself */
 	struct strs betas, stop_sequences;
-	const char *continues; /* folder, from the root, of the attempt it goes on from, or NULL */
 	struct hash prefix; /* of what its request begins with and others may share: model, system
 			       prompt, attachments; absent: too short for the prompt cache */
 	bool caches; /* set by the scheduler: the end of its prefix is marked for the cache */

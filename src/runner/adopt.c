@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "io/left.h"
 #include "io/loop.h"
+#include "runner/api.h"
 #include "runner/attempt_lock.h"
 #include "runner/claude.h"
 #include "runner/files.h"
@@ -53,14 +54,20 @@ static const char *file_of(struct adopter *ad, const struct left *l, const char 
 	return arena_printf(&ad->arena, "%s/%s/%s", ad->ctx->root, l->row.folder, name);
 }
 
+/* A call of the Messages API has no session, and no process that outlives its run. */
+static bool is_call(const struct left *l)
+{
+	return !l->row.session;
+}
+
 static bool under_way(struct adopter *ad, const struct left *l)
 {
-	return !l->row.ended && attempt_lock_held(file_of(ad, l, "lock"));
+	return !is_call(l) && !l->row.ended && attempt_lock_held(file_of(ad, l, "lock"));
 }
 
 static bool has_ended(struct adopter *ad, const struct left *l)
 {
-	return !l->row.ended && file_exists(file_of(ad, l, "exit"));
+	return !is_call(l) && !l->row.ended && file_exists(file_of(ad, l, "exit"));
 }
 
 /* Who would have ended them was ended itself. */
@@ -71,10 +78,24 @@ static void end_leftovers(const struct left *l)
 	free(name);
 }
 
+static void settle_call(struct adopter *ad, struct left *l, const struct graph *g)
+{
+	struct result result = { 0 };
+
+	api_settle(g, l->row.folder, &result);
+	l->taken = true;
+	ad->settled(ad->settled_ctx, &l->row, &result);
+	result_release(&result);
+}
+
 static void settle(struct adopter *ad, struct left *l, const struct graph *g, bool lost)
 {
 	struct result result = { 0 };
 
+	if (is_call(l)) {
+		settle_call(ad, l, g);
+		return;
+	}
 	claude_settle(g, l->row.folder, &result);
 	if (lost)
 		end_leftovers(l);
@@ -189,6 +210,8 @@ static bool has_answered(const struct left *l, const struct graph *g, bool *cont
 {
 	struct result result = { 0 };
 
+	if (is_call(l))
+		return false;
 	claude_settle(g, l->row.folder, &result);
 	*content = result.content;
 	bool answered = result.outcome == OUTCOME_OK;
@@ -209,7 +232,7 @@ static bool go_on_with(struct adopter *ad, struct left *l, struct attempt *a)
 		take_over(a, &l->row);
 		return true;
 	}
-	if (content && retry_resumes(attempt_task(a)->spec, OUTCOME_LOST))
+	if (content && !is_call(l) && retry_resumes(attempt_task(a)->spec, OUTCOME_LOST))
 		a->resume = copy_for(a, l->row.session);
 	if (!l->row.ended)
 		settle(ad, l, a->graph, true);

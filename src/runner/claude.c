@@ -17,6 +17,7 @@
 
 enum {
 	ERRORS_TAIL = 4096,
+	SPEC_MAX = 64 << 20,
 	ADOPTED_LOOK_MS = 1000, /* no signal tells that somebody else's child has ended */
 	ADOPTED_END_MS = 50,    /* and when it is about to */
 };
@@ -273,10 +274,27 @@ static bool adopt(struct work *w, struct err *err)
 	return true;
 }
 
+/* The session of the attempt it goes on from, as its own spec has it. */
+static bool find_continued(struct attempt *a, struct err *err)
+{
+	struct str spec = STR_INIT;
+	const char *path = attempt_path(a, path_join(&a->arena, a->continues, "spec"));
+	bool ok = file_read(path, SPEC_MAX, &spec, err);
+
+	for (const char *at = spec.s; ok && !a->continued && at < spec.s + spec.len;
+		at += strlen(at) + 1)
+		if (str_starts(at, "session="))
+			a->continued = arena_strdup(&a->arena, at + strlen("session="));
+	str_release(&spec);
+	return a->continued || (ok && err_set(err, "'%s' names no session", path));
+}
+
 static bool start_anew(struct work *w, struct err *err)
 {
 	if (!w->ctx->claude || !w->ctx->supervise)
 		return err_set(err, "%s", w->ctx->missing);
+	if (w->a->continues && !find_continued(w->a, err))
+		return false;
 	if (make_folder(w, err))
 		w->tail = tail_new(
 			w->ctx->loop, attempt_path(w->a, file_of(w->a, "out")), on_line, w, err);

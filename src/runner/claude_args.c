@@ -175,9 +175,9 @@ void claude_args(struct attempt *a, const char *program, struct strs *args)
 	join(&deny, &a->disallowed);
 	add_list(a, args, "--allowedTools", &allow);
 	add_list(a, args, "--disallowedTools", &deny);
-	if (a->resume) {
+	if (a->resume || a->continued) {
 		vec_push(args, "--resume");
-		vec_push(args, a->resume);
+		vec_push(args, a->resume ? a->resume : a->continued);
 		vec_push(args, "--fork-session");
 	}
 	add_words(args, &a->args);

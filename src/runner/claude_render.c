@@ -62,6 +62,15 @@ static void add_retry(struct str *out, const json_t *event)
 		claude_number(event, "error_status"));
 }
 
+/* Events of the Messages API: the text as it comes. */
+static void add_delta(struct str *out, const json_t *event)
+{
+	const json_t *delta = json_object_get(event, "delta");
+
+	if (strcmp(claude_text(delta, "type"), "text_delta") == 0)
+		str_add(out, claude_text(delta, "text"));
+}
+
 void claude_render(struct str *out, const char *root, const char *line, size_t len)
 {
 	json_t *event = claude_event(line, len);
@@ -71,6 +80,10 @@ void claude_render(struct str *out, const char *root, const char *line, size_t l
 		add_message(out, root, event, true);
 	else if (strcmp(type, "user") == 0)
 		add_message(out, root, event, false);
+	else if (strcmp(type, "content_block_delta") == 0)
+		add_delta(out, event);
+	else if (strcmp(type, "message_stop") == 0)
+		str_addc(out, '\n');
 	else if (strcmp(claude_text(event, "subtype"), "api_retry") == 0)
 		add_retry(out, event);
 	json_decref(event);

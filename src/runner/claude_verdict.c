@@ -183,7 +183,7 @@ static enum outcome by_error(const struct claude_stream *s)
 /* Seen with 2.1.197 and 2.1.330: this line alone, and nobody was asked. */
 static bool session_is_gone(const struct attempt *a, const struct claude_stream *s)
 {
-	return a->resume && s->lines == 1 && s->result.turns == 0 &&
+	return (a->resume || a->continued) && s->lines == 1 && s->result.turns == 0 &&
 		strcmp(s->result.subtype, "error_during_execution") == 0;
 }
 
@@ -201,6 +201,11 @@ static void judge_failure(struct attempt *a, const struct claude_stream *s)
 	const struct claude_result *r = &s->result;
 	enum outcome outcome = by_status(r->status);
 
+	if (session_is_gone(a, s) && !a->resume) {
+		attempt_fail(a, OUTCOME_INVALID, "the session that it continues is gone: %.*s",
+			line_length(r->errors.s), r->errors.s);
+		return;
+	}
 	if (session_is_gone(a, s)) {
 		attempt_fail(a, OUTCOME_LOST, "its session is gone: %.*s", line_length(r->errors.s),
 			r->errors.s);

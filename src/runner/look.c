@@ -352,6 +352,13 @@ static const struct text *next_text(const struct look *k, size_t *i)
 	return at <= spec->env.n ? &spec->env.v[at - 1].value : NULL;
 }
 
+static void look_over(struct look *k)
+{
+	if (task_uses_api(attempt_task(k->a)))
+		look_find_prefix(k);
+	look_end(k);
+}
+
 /* Runs what is still missing, one command after the other; then expands. */
 static void look_on(struct look *k)
 {
@@ -369,8 +376,8 @@ static void look_on(struct look *k)
 		run_command(k, command);
 	else if (!k->goes_on)
 		ask_when(k);
-	else if (expand_all(k, &err) && look_make_key(k, &err))
-		look_end(k);
+	else if (expand_all(k, &err) && look_make_key(k, &err) && look_find_continued(k, &err))
+		look_over(k);
 	else
 		look_fail(k, OUTCOME_FAILED, err.text);
 }
@@ -465,7 +472,7 @@ static void look_start(void *self, struct attempt *a, const struct runner_events
 	};
 	a->cwd = t->dir ? attempt_path(a, t->dir) : a->graph->root;
 	a->work = k;
-	if (task_asks_claude(t) && !a->looks_only)
+	if (task_asks_claude(t) && !task_uses_api(t) && !a->looks_only)
 		make_session(a);
 	add_own_env(k);
 	k->names = (struct values_scope){ .values = k->looker->ctx->values,

@@ -152,7 +152,7 @@ struct runners simulator_runners(struct simulator *s)
 	struct runner nothing = { .self = s, .start = nothing_start };
 	struct runner work = { .self = s, .start = main_start, .cancel = main_cancel };
 	return (struct runners){
-		.look = nothing, .files = nothing, .command = work, .claude = work
+		.look = nothing, .files = nothing, .command = work, .claude = work, .api = work
 	};
 }
 
