@@ -57,8 +57,7 @@ struct run_limits {
 	VEC(struct lane) lanes; /* [0] has no limit but the places */
 };
 
-void limits_init(
-	struct run_limits *l, unsigned jobs, unsigned requests, int64_t start_gap);
+void limits_init(struct run_limits *l, unsigned jobs, unsigned requests, int64_t start_gap);
 void limits_release(struct run_limits *l);
 
 /* The index of a model, pool or matrix (NULL: 0), added with its limit when it is new. */

@@ -11,15 +11,17 @@ enum {
 	RESUME_PER_S = 10,          /* the first calls after a wait */
 };
 
-#define MARGIN 0.98        /* of what is told: arrivals are not as even as starts */
+#define MARGIN       0.98  /* of what is told: arrivals are not as even as starts */
 #define SLACK_MIN_MS 1.0   /* clocks and timers count whole ones */
 #define FIRST_ANSWER 500.0 /* tokens, before any is known */
-#define MEAN_WEIGHT 0.1    /* of the latest in a mean */
-#define SHARE_LEAST 0.5    /* of the pace that is kept at a 429, and the most of it */
-#define SHARE_MOST 0.97
-#define DOUBLES 0.69       /* ln 2 for each answer, of which as many come each second */
-#define SLACK_GROWTH 0.01  /* ms for each good answer */
-#define SLOWEST (1.0 / MINUTE_MS)
+#define MEAN_WEIGHT  0.1   /* of the latest in a mean */
+#define SHARE_LEAST  0.5   /* of the pace that is kept at a 429, and the most of it */
+#define SHARE_MOST   0.97
+#define DOUBLES      0.69  /* ln 2 for each answer, of which as many come each second */
+#define SLACK_GROWTH 0.002 /* ms for each good answer */
+#define PROBE        3e-4  /* calls a second for each answer, times the quiet seconds */
+#define PROBE_MOST   5e-4  /* of the pace: else slow ones would meet a 429 every few calls */
+#define SLOWEST      (1.0 / MINUTE_MS)
 
 /* What each limit counts. */
 static const struct {
@@ -115,10 +117,9 @@ static void take(struct pace *p, struct pace_start *s, double now)
 
 struct pace_start pace_begin(struct pace *p, bool api, int64_t prompt, int64_t now)
 {
-	struct pace_start s = { .api = api,
-		.at = now,
-		.prompt = prompt,
-		.tokens = guess(p, api, prompt) };
+	struct pace_start s = {
+		.api = api, .at = now, .prompt = prompt, .tokens = guess(p, api, prompt)
+	};
 
 	take(p, &s, (double)now);
 	p->calls += api;
@@ -217,7 +218,7 @@ static double growth(const struct pace *p, double now)
 		return DOUBLES;
 	if (taught < 0.9 * tripped)
 		return (tripped - taught) / taught / 8;
-	return quiet * 1e-4;
+	return fmin(quiet * PROBE, taught * PROBE_MOST);
 }
 
 /* What a 429 left of the pace, by all that is known of the calls that met it: it only gets less. */
@@ -231,13 +232,22 @@ static void teach(struct pace *p, double now)
 	set_calls(p, now);
 }
 
+/* By one for a window of answers; up to what the pace needs, by one for each. */
+static void widen(struct pace *p)
+{
+	double needed = p->buckets[PACE_CALLS].per_ms * p->latency;
+	double more = p->window < needed ? 1 : 1 / p->window;
+
+	p->window = in(p->window + more, 1, p->window_max);
+}
+
 void pace_answered(struct pace *p, struct pace_start *s, int64_t now)
 {
 	if (s->answered || !s->api)
 		return;
 	s->answered = p->known = true;
 	flight_of(p, s)->well++;
-	p->window = in(p->window + 1 / p->window, 1, p->window_max);
+	widen(p);
 	p->slack = in(p->slack + SLACK_GROWTH, SLACK_MIN_MS, SLACK_MS);
 	if (p->taught <= 0)
 		return;
@@ -252,7 +262,8 @@ static double first_pace(const struct pace *p, double now)
 	return fmax(SHARE_LEAST * p->now.well / ms, 1.0 / SECOND_MS);
 }
 
-/* Calls that were under way at the last one that counted have met the same: it was for them, too. */
+/* Calls that were under way at the last one that counted have met the same: it was for them, too.
+ */
 static void cut(struct pace *p, const struct pace_start *s, double now)
 {
 	p->known = true;
@@ -281,6 +292,13 @@ static void learn(struct pace_mean *m, const struct pace_start *s, const struct 
 	m->known = true;
 }
 
+static void learn_latency(struct pace *p, const struct pace_start *s, double now)
+{
+	if (s->api)
+		p->latency +=
+			(p->latency > 0 ? MEAN_WEIGHT : 1) * (now - (double)s->at - p->latency);
+}
+
 /* What it really used instead of what was taken for it. */
 static void correct(
 	struct pace *p, const struct pace_start *s, const struct pace_tokens *real, double now)
@@ -304,10 +322,12 @@ void pace_end(struct pace *p, struct pace_start *s, enum pace_end how,
 		learn(&p->means[s->api], s, real);
 	if (real || how == PACE_LIMITED)
 		correct(p, s, real ? real : &nothing, (double)now);
-	if (how == PACE_WELL)
+	if (how == PACE_WELL) {
+		learn_latency(p, s, (double)now);
 		pace_answered(p, s, now);
-	else if (how == PACE_LIMITED && p->began != INT64_MIN)
+	} else if (how == PACE_LIMITED && p->began != INT64_MIN) {
 		cut(p, s, (double)now);
+	}
 }
 
 void pace_held(struct pace *p)

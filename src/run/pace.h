@@ -5,17 +5,17 @@
  *
  * Bursts. The service says that a minute's limit may be enforced over shorter times ("60 a minute
  * may be 1 a second"), so starts are spread evenly, MARGIN below the limit, and no pause saves up
- * for a burst. But who wakes up late (a busy loop, a loaded machine) makes up for it, up to SLACK_MS
- * of the rate: 1.1 starts at 60 a minute, 6 at 3,000. Where the service was never seen to have that
- * much left, or it has answered 429, that is less.
+ * for a burst. But who wakes up late (a busy loop, a loaded machine) makes up for it, up to
+ * SLACK_MS of the rate: 1.1 starts at 60 a minute, 6 at 3,000. Where the service was never seen to
+ * have that much left, or it has answered 429, that is less.
  *
  * The first call goes alone until the head of its answer: then it is known what the limits are, or
  * that none is told and all of the window may go.
  *
- * A 429 halves the window, not below one call, and once for all calls that were under way then; each
- * answer without one lets it grow, by one for a window of them. As a window can't hold a service to
- * a rate where answers are fast, a 429 also sets a pace of its own: the share of the old one that
- * was answered well; it grows back to where it met the 429, and then slowly beyond it.
+ * A 429 halves the window, not below one call, and once for all calls that were under way then;
+ * each answer without one lets it grow, by one for a window of them. As a window can't hold a
+ * service to a rate where answers are fast, a 429 also sets a pace of its own: the share of the old
+ * one that was answered well; it grows back to where it met the 429, and then slowly beyond it.
  */
 #ifndef RUN_PACE_H
 #define RUN_PACE_H
@@ -71,9 +71,10 @@ struct pace {
 	double taught;              /* calls in a ms by 429s; 0: there were none */
 	double tripped;             /* the pace that met the last one; 0: not known */
 	double slack;
+	double latency;                 /* of calls that end well, in the mean */
 	int64_t began, cut_at;          /* the first call; the last 429 that counted */
 	struct pace_flight now, before; /* calls begun since then, and those that met it */
-	struct pace_mean means[2]; /* of processes, of calls */
+	struct pace_mean means[2];      /* of processes, of calls */
 };
 
 void pace_init(struct pace *p, unsigned window_max);
@@ -90,8 +91,8 @@ struct pace_start pace_begin(struct pace *p, bool api, int64_t prompt, int64_t n
 void pace_unbegin(struct pace *p, const struct pace_start *s);
 
 /* The head of its answer told of limits. */
-void pace_told(struct pace *p, const struct pace_start *s, const struct told_limits *told,
-	int64_t now);
+void pace_told(
+	struct pace *p, const struct pace_start *s, const struct told_limits *told, int64_t now);
 /* Its answer has begun. More than once is as once. */
 void pace_answered(struct pace *p, struct pace_start *s, int64_t now);
 enum pace_end { PACE_WELL, PACE_LIMITED, PACE_OTHER };

@@ -1,8 +1,8 @@
 /*
  * What the requests of several tasks begin with alike (model, system prompt, attachments), and so
- * can be read from the service's prompt cache instead of being paid for in full. It can be read once
- * the answer to the one that wrote it has begun: so one leads, and the others are held until then.
- * They take no place, stand in no queue, and cost nothing while they wait.
+ * can be read from the service's prompt cache instead of being paid for in full. It can be read
+ * once the answer to the one that wrote it has begun: so one leads, and the others are held until
+ * then. They take no place, stand in no queue, and cost nothing while they wait.
  */
 #ifndef RUN_PREFIX_H
 #define RUN_PREFIX_H

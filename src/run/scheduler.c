@@ -347,9 +347,8 @@ int64_t scheduler_turn(struct scheduler *s)
 
 bool scheduler_finished(const struct scheduler *s)
 {
-	return !s->live.n && !s->delayed.n && 
-		(s->draining ||
-			(!s->ready.n && !s->to_look.n && !s->held && !s->alone.n));
+	return !s->live.n && !s->delayed.n &&
+		(s->draining || (!s->ready.n && !s->to_look.n && !s->held && !s->alone.n));
 }
 
 /* The terminal is gone, and paid work is not: the next run takes it up where it is then. */

@@ -1,4 +1,5 @@
-/* What is special about calls of the API: how fast they start, and who of those that begin alike. */
+/* What is special about calls of the API: how fast they start, and who of those that begin alike.
+ */
 #include "run/scheduler_private.h"
 
 #include <string.h>
@@ -139,10 +140,9 @@ static bool tokens_of(const struct attempt *a, struct pace_tokens *t)
 		const struct usage *u = &r->usage[k].usage;
 		if (!a->model || strcmp(r->usage[k].model, a->model) != 0)
 			continue;
-		*t = (struct pace_tokens){
-			(double)(u->input + u->cache_write_5m + u->cache_write_1h),
-			(double)u->output
-		};
+		*t = (struct pace_tokens){ (double)(u->input + u->cache_write_5m +
+						   u->cache_write_1h),
+			(double)u->output };
 		known = true;
 	}
 	return known || r->tokens_in || r->tokens_out;
@@ -160,7 +160,7 @@ void calls_worked(struct scheduler *s, struct attempt *a, int64_t now)
 		pace_unbegin(pace, a->paced);
 	else
 		pace_end(pace, a->paced,
-			outcome == OUTCOME_RATE_LIMIT                                 ? PACE_LIMITED
+			outcome == OUTCOME_RATE_LIMIT ? PACE_LIMITED
 				: outcome_class(outcome)->success || a->result.content ? PACE_WELL
 										       : PACE_OTHER,
 			tokens_of(a, &tokens) ? &tokens : NULL, now);

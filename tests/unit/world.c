@@ -287,8 +287,9 @@ static void finish_main(struct world *w, struct attempt *a, const struct pending
 	a->result.on_match = e.match;
 	a->result.retry_after_ms = e.wait;
 	a->result.exit_code = e.exit_code;
-	if (!w->options.keep_going && !cancelled && !p->refused_ms && outcome_is_failure(e.outcome) && !f->may_fail &&
-		!f->on && !strchr(f->models ? f->models : "", ' ') && fate_is_final(f, a->number))
+	if (!w->options.keep_going && !cancelled && !p->refused_ms &&
+		outcome_is_failure(e.outcome) && !f->may_fail && !f->on &&
+		!strchr(f->models ? f->models : "", ' ') && fate_is_final(f, a->number))
 		w->stopping = true;
 }
 
@@ -487,7 +488,9 @@ void world_init(struct world *w, const struct fate *fates, size_t n)
 	w->wave = mem_alloc((n + 1) * sizeof(*w->wave));
 	init_graph(w, fates, n);
 	w->serve = serve;
-	w->options = (struct run_options){ .jobs = 4, .requests = 3, .wait_ms = 600000, .seed = 7, .run = "test" };
+	w->options = (struct run_options){
+		.jobs = 4, .requests = 3, .wait_ms = 600000, .seed = 7, .run = "test"
+	};
 	w->runners = (struct runners){ .look = r, .files = r, .command = r, .claude = r, .api = r };
 	w->journal = (struct journal){ .self = w, .intent = fake_intent, .result = fake_result };
 	w->clock = (struct clock){ .ctx = w, .mono_ms = fake_mono, .wall_ms = fake_mono };
