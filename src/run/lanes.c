@@ -10,10 +10,14 @@ const char *lanes_model(const struct graph *g, uint32_t task, size_t counted)
 	return models->v[counted < models->n ? counted : models->n - 1];
 }
 
-static unsigned model_jobs(const struct graph *g, const char *id)
+static size_t model_of(struct run_limits *l, const struct graph *g, const char *id)
 {
-	const struct model_def *def = claudefile_model_by_id(g->file, id);
-	return def ? (unsigned)def->jobs : 0;
+	const struct model_def *def = id ? claudefile_model_by_id(g->file, id) : NULL;
+	size_t model = limits_model(l, id, def ? (unsigned)def->jobs : 0);
+
+	if (def)
+		pace_declare(&l->models.v[model].pace, def->rate, def->tokens);
+	return model;
 }
 
 static size_t pool_of(struct run_limits *l, const struct graph *g, const struct task_spec *spec)
@@ -42,7 +46,7 @@ size_t lanes_of(
 	if (t->is_matrix)
 		return 0;
 	return limits_lane(l,
-		(struct lane){ .model = limits_model(l, model, model_jobs(g, model)),
+		(struct lane){ .model = model_of(l, g, model),
 			.pool = pool_of(l, g, t->spec),
 			.batch = batch_of(l, t),
 			.api = task_uses_api(t),

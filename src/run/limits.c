@@ -31,6 +31,7 @@ size_t limits_model(struct run_limits *l, const char *id, unsigned max)
 		if (str_eq(l->models.v[i].id, id))
 			return i;
 	vec_push(&l->models, (struct model_limit){ .id = id, .max = max, .held_until = INT64_MIN });
+	pace_init(&l->models.v[l->models.n - 1].pace, l->requests);
 	return l->models.n - 1;
 }
 
@@ -62,6 +63,12 @@ size_t limits_lane(struct run_limits *l, struct lane lane)
 	}
 	vec_push(&l->lanes, lane);
 	return l->lanes.n - 1;
+}
+
+struct pace *limits_pace(struct run_limits *l, size_t index)
+{
+	size_t model = l->lanes.v[index].model;
+	return model ? &l->models.v[model].pace : NULL;
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -99,6 +106,7 @@ int64_t limits_when(const struct run_limits *l, size_t index, int64_t now)
 	if (lane->model == 0)
 		return l->used ? load_when(&l->load, now) : now;
 	int64_t when = later(now, later(m->held_until, l->account_held_until));
+	when = later(when, pace_when(&m->pace, lane->api));
 	return lane->api ? when : later(when, l->next_claude);
 }
 
@@ -176,6 +184,7 @@ void limits_hold(struct run_limits *l, size_t index, int64_t until)
 {
 	struct model_limit *m = &l->models.v[l->lanes.v[index].model];
 	m->held_until = later(m->held_until, until);
+	pace_held(&m->pace);
 }
 
 void limits_hold_account(struct run_limits *l, int64_t until)

@@ -1,13 +1,15 @@
 /*
  * What holds a ready task back: places for processes and for calls of the API, tasks at once on a
- * model, in a pool, of a matrix; a model that is held while the service asks for patience, the gap
- * between two starts of claude. Counts only; times are mono ms.
+ * model, in a pool, of a matrix; a model that is held while the service asks for patience, and how
+ * fast it may be asked (pace.h); the gap between two starts of claude. Counts only; times are mono
+ * ms.
  */
 #ifndef RUN_LIMITS_H
 #define RUN_LIMITS_H
 
 #include "base/vec.h"
 #include "run/load.h"
+#include "run/pace.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -17,6 +19,7 @@ struct model_limit {
 	const char *id;
 	unsigned max, used; /* max 0: no limit of its own */
 	int64_t held_until;
+	struct pace pace;
 };
 
 struct pool_limit {
@@ -54,14 +57,16 @@ struct run_limits {
 	VEC(struct lane) lanes; /* [0] has no limit but the places */
 };
 
-void limits_init(
-	struct run_limits *l, unsigned jobs, unsigned requests, int64_t start_gap);
+void limits_init(struct run_limits *l, unsigned jobs, unsigned requests, int64_t start_gap);
 void limits_release(struct run_limits *l);
 
 /* The index of a model, pool or matrix (NULL: 0), added with its limit when it is new. */
 size_t limits_model(struct run_limits *l, const char *id, unsigned max);
 size_t limits_pool(struct run_limits *l, const char *name, unsigned max);
 size_t limits_batch(struct run_limits *l, const void *of, unsigned max, bool waves);
+
+/* Of a lane's model; NULL: its tasks are commands. */
+struct pace *limits_pace(struct run_limits *l, size_t lane);
 
 /* The index of a lane, added when it is new. */
 size_t limits_lane(struct run_limits *l, struct lane lane);
@@ -85,7 +90,7 @@ void limits_no_start(struct run_limits *l, size_t lane, int64_t taken);
 
 /* Nothing that asks Claude starts before then. */
 void limits_hold_account(struct run_limits *l, int64_t until);
-/* No start on this lane's model before then. */
+/* No start on this lane's model before then, of a process or a call. */
 void limits_hold(struct run_limits *l, size_t lane, int64_t until);
 
 #endif

@@ -74,6 +74,7 @@ struct sighting {
 };
 
 struct state_success;
+struct pace_start;
 
 /*
  * One attempt of one task, as its steps see it. Everything here is set before the step that
@@ -127,7 +128,8 @@ struct attempt {
 	struct hash prefix; /* of what its request begins with and others may share: model, system
 			       prompt, attachments; absent: too short for the prompt cache */
 	bool caches; /* set by the scheduler: the end of its prefix is marked for the cache */
-	int64_t tokens_guess; /* of its prompt, by its length */
+	int64_t tokens_guess;     /* of its prompt, by its length */
+	struct pace_start *paced; /* the scheduler's: what it takes of its model's limits */
 
 	/* Freshness. */
 	bool looks_only;       /* no place is held: it ends with the decision */

@@ -40,6 +40,7 @@ void make_ready(struct scheduler *s, uint32_t i)
 		rank(s, NULL);
 	s->tasks[i].lane =
 		lanes_of(&s->limits, s->graph, i, s->tasks[i].retry.counted, s->tasks[i].let_in);
+	calls_ready(s, i);
 	ready_add(&s->ready, i, s->tasks[i].lane);
 	tracker_move(&s->tracker, i, TASK_READY);
 }
@@ -130,6 +131,7 @@ static void forget_live(struct scheduler *s, const struct attempt *a)
 static void on_progress(void *ctx, struct attempt *a, const struct progress *p)
 {
 	struct scheduler *s = ctx;
+	calls_progress(s, a, p, now_ms(s));
 	tracker_progress(&s->tracker, a, p);
 }
 
@@ -145,6 +147,7 @@ static void on_worked(void *ctx, struct attempt *a)
 	struct scheduler *s = ctx;
 	if (!task_asks_claude(attempt_task(a)))
 		limits_give(&s->limits, s->tasks[a->task].lane, a->slot);
+	calls_worked(s, a, now_ms(s));
 	if (a->reused || a->fresh || a->busy || a->result.outcome == OUTCOME_SKIPPED)
 		limits_no_start(&s->limits, s->tasks[a->task].lane, a->started_ms);
 	s->unsettled += outcome_is_failure(a->result.outcome);
@@ -181,6 +184,7 @@ static void on_looked(void *ctx, struct attempt *a)
 
 	forget_live(s, a);
 	s->looking--;
+	calls_looked(s, a);
 	if (a->fresh) {
 		on_decided(s, a);
 		end_fresh(s, a);
@@ -200,6 +204,7 @@ static void on_ended(void *ctx, struct attempt *a, bool kept)
 	forget_live(s, a);
 	if (task_asks_claude(attempt_task(a)))
 		limits_give(&s->limits, s->tasks[a->task].lane, a->slot);
+	calls_ended(s, a);
 	if (a->fresh || a->busy) {
 		tracker_unbegin(&s->tracker, a);
 		if (a->fresh)
@@ -260,6 +265,7 @@ static void start(struct scheduler *s, uint32_t i, size_t lane, int64_t now)
 	a->slot = limits_take(&s->limits, lane, now);
 	s->tasks[i].let_in |= s->limits.batches.v[s->limits.lanes.v[lane].batch].waves;
 	a->started_ms = now;
+	calls_started(s, a, now);
 	a->started_wall_ms = s->clock.wall_ms(s->clock.ctx);
 	tracker_begin(&s->tracker, a);
 	attempt_run(a, &s->hooks);
@@ -274,13 +280,14 @@ static int64_t start_ready(struct scheduler *s)
 	/* What is only looked at comes in the order of a run, however long its commands take. */
 	if (s->options.dry && (s->looking || s->to_look.n))
 		return when;
+	calls_let_alone(s, now_ms(s));
 	/* A failure may end the run or hold its model: first that. */
 	while (!s->unsettled && ready_take(&s->ready, &s->limits, now_ms(s), &task, &lane, &when))
 		if (is_taken(s, task))
 			try_when_free(s, task);
-		else
+		else if (!calls_hold(s, task, now_ms(s)))
 			start(s, task, lane, now_ms(s));
-	return when;
+	return s->alone.n ? earlier(when, s->alone_until) : when;
 }
 
 static int64_t wake_delayed(struct scheduler *s)
@@ -340,7 +347,8 @@ int64_t scheduler_turn(struct scheduler *s)
 
 bool scheduler_finished(const struct scheduler *s)
 {
-	return !s->live.n && !s->delayed.n && (s->draining || (!s->ready.n && !s->to_look.n));
+	return !s->live.n && !s->delayed.n &&
+		(s->draining || (!s->ready.n && !s->to_look.n && !s->held && !s->alone.n));
 }
 
 /* The terminal is gone, and paid work is not: the next run takes it up where it is then. */
@@ -427,6 +435,7 @@ struct scheduler *scheduler_new(const struct graph *graph, const struct run_opti
 		.max = options->load, .average = clock->load, .ctx = clock->ctx
 	};
 	ready_init(&s->ready, NULL);
+	prefixes_init(&s->prefixes);
 	if (expected_ms)
 		rank(s, expected_ms);
 	tracker_init(&s->tracker, graph, status);
@@ -452,6 +461,8 @@ void scheduler_free(struct scheduler *s)
 	vec_release(&s->ended);
 	tracker_release(&s->tracker);
 	ready_release(&s->ready);
+	prefixes_release(&s->prefixes);
+	vec_release(&s->alone);
 	limits_release(&s->limits);
 	free(s->rank);
 	free(s->tasks);

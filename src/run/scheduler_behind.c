@@ -5,7 +5,8 @@
 static bool is_looked_at_first(const struct scheduler *s, uint32_t i)
 {
 	const struct task_spec *spec = s->graph->tasks[i].spec;
-	return task_uses_api(&s->graph->tasks[i]) || spec->rerun != RERUN_ALWAYS || spec->when.s || s->graph->tasks[i].is_matrix;
+	return task_uses_api(&s->graph->tasks[i]) || spec->rerun != RERUN_ALWAYS || spec->when.s ||
+		s->graph->tasks[i].is_matrix;
 }
 
 /* All that comes before it has ended, and let it go on. */

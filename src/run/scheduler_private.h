@@ -1,12 +1,14 @@
 /*
- * What scheduler.c (what starts, and what an end means for the task itself) and
- * scheduler_behind.c (what it means for the tasks behind it) share.
+ * What scheduler.c (what starts, and what an end means for the task itself), scheduler_behind.c
+ * (what it means for the tasks behind it) and scheduler_calls.c (what is special about calls of the
+ * API) share.
  */
 #ifndef RUN_SCHEDULER_PRIVATE_H
 #define RUN_SCHEDULER_PRIVATE_H
 
 #include "run/attempt.h"
 #include "run/limits.h"
+#include "run/prefix.h"
 #include "run/ready.h"
 #include "run/retry.h"
 #include "run/scheduler.h"
@@ -27,6 +29,11 @@ struct plan_task {
 	uint64_t age;       /* of the files that what comes before it may have written */
 	uint32_t waits_for; /* a dry run: what would run before it, or NOBODY */
 	bool ran;           /* it, or something in its group, did not come out fresh */
+	/* of a call */
+	struct hash begins;          /* what its request begins with; absent: nothing of note */
+	size_t prefix, prefix_model; /* index in prefixes, 0: none; for which model */
+	bool was_alone;              /* it was waited for others that begin alike */
+	int64_t prompt_tokens;       /* by its length; 0: not known */
 };
 
 struct scheduler {
@@ -37,6 +44,10 @@ struct scheduler {
 	struct tracker tracker;
 	struct run_limits limits;
 	struct ready ready;
+	struct prefixes prefixes;
+	size_t held;         /* by prefixes: neither in ready nor live */
+	VEC(uint32_t) alone; /* likewise: they may not be, once all is looked at */
+	int64_t alone_until; /* but no longer than to then */
 	struct rank *rank;
 	struct plan_task *tasks;
 	VEC(uint32_t) to_look; /* from next_look on: they wait to be looked at */
@@ -61,6 +72,20 @@ void make_ready(struct scheduler *s, uint32_t task);
 void look_first(struct scheduler *s, uint32_t task);
 /* It has ended for good; tell_behind() tells who waits for it. */
 void set_done(struct scheduler *s, uint32_t task, enum outcome outcome);
+
+/* What a look has found of a call. */
+void calls_looked(struct scheduler *s, const struct attempt *a);
+/* It is about to stand in ready, in its lane. */
+void calls_ready(struct scheduler *s, uint32_t task);
+/* It could start: true: but it is held for others that begin alike. */
+bool calls_hold(struct scheduler *s, uint32_t task, int64_t now);
+/* Those that seem to be alone go, if it is time. */
+void calls_let_alone(struct scheduler *s, int64_t now);
+/* These are of processes on a model as well: they take of its limits. */
+void calls_started(struct scheduler *s, struct attempt *a, int64_t now);
+void calls_progress(struct scheduler *s, struct attempt *a, const struct progress *p, int64_t now);
+void calls_worked(struct scheduler *s, struct attempt *a, int64_t now);
+void calls_ended(struct scheduler *s, const struct attempt *a);
 
 /* What has ended lets go on what comes behind it: by a list, as chains of groups can be long. */
 void tell_behind(struct scheduler *s);

@@ -54,7 +54,7 @@ struct run_view {
 	int64_t tokens_in, tokens_out;
 	double cost_usd;
 	bool cost_unknown;
-	bool any_claude; /* some task of the run asks Claude: tokens and cost are worth a word */
+	bool any_claude;   /* some task of the run asks Claude: tokens and cost are worth a word */
 	unsigned jobs;     /* processes at once */
 	unsigned requests; /* calls of the API at once; 0: no task of the run is one */
 	const char *root;

@@ -96,7 +96,7 @@ static const struct row calls[] = {
 			{ "b", .models = "m", .api = true, .ms = 20 },
 			{ "c", .models = "m", .api = true, .ms = 10 }, { "d", .ms = 50 },
 			{ .name = "e" }, { "f", .models = "n", .ms = 5 } },
-		.options = { .jobs = 1, .requests = 2 }, .starts = "a b d c@10 e@50 f@50",
+		.options = { .jobs = 1, .requests = 2 }, .starts = "a d b c@10 e@50 f@50",
 		.outcomes = "a=ok b=ok c=ok d=ok e=ok f=ok" },
 	{ "and keep no gap, but the limits of models and pools",
 		{ { "a", .models = "m", .ms = 50 },
@@ -105,12 +105,12 @@ static const struct row calls[] = {
 			{ "d", .models = "n", .api = true, .ms = 10, .pool = "p" } },
 		.options = { .start_gap_ms = 30 }, .limits = { { "m", 2 } }, .pool = 1,
 		.starts = "a b c@10 d@10", .outcomes = "a=ok b=ok c=ok d=ok" },
-	{ "what holds a model holds both",
+	{ "what holds a model holds both, and they go on one by one",
 		{ { "a", .models = "m", .api = true, .ends = "rate_limit+50 ok" },
 			{ "b", .models = "m", .expected = 1 },
 			{ "c", .models = "m", .api = true, .expected = 1, .needs = "d" },
 			{ "d", .ms = 5 } },
-		.options = { .jobs = 1 }, .starts = "d a a@50 b@50 c@50",
+		.options = { .jobs = 1 }, .starts = "d a a@50 b@613 c@1204",
 		.outcomes = "a=ok b=ok c=ok d=ok" },
 };
 

@@ -254,28 +254,64 @@ static void note_end(struct world *w, const struct attempt *a)
 	w->used--;
 }
 
-static void finish_main(struct world *w, struct attempt *a, bool cancelled)
+/* The head of the answer, then its end. */
+static bool serve(struct world *w, struct pending *p)
 {
+	const struct fate *f = fate_of(w, p->a);
+	const struct progress head = { .tokens_out = -1, .cost_usd = -1, .answering = true };
+
+	if (p->stage++ == 0) {
+		p->due = w->now + (f->head_ms < 0 ? f->ms : f->head_ms);
+		p->stage += f->head_ms < 0;
+		return f->head_ms < 0 && !f->ms;
+	}
+	if (p->stage == 2) {
+		p->due += f->ms - f->head_ms;
+		p->events.progress(p->events.ctx, p->a, &head);
+		return f->ms <= f->head_ms;
+	}
+	return true;
+}
+
+static void finish_main(struct world *w, struct attempt *a, const struct pending *p)
+{
+	bool cancelled = p->cancelled;
 	const struct fate *f = fate_of(w, a);
 	const char *ends = !cancelled ? f->ends : f->stopped ? f->stopped : "interrupted";
 	struct end e = end_of(ends, cancelled ? 1 : a->number);
 
+	if (p->refused_ms && !cancelled)
+		e = (struct end){ .outcome = OUTCOME_RATE_LIMIT, .wait = p->refused_ms };
 	a->result.outcome = e.outcome == OUTCOME_OK ? OUTCOME_NONE : e.outcome;
 	a->result.content = e.content;
 	a->result.on_match = e.match;
 	a->result.retry_after_ms = e.wait;
 	a->result.exit_code = e.exit_code;
-	if (!w->options.keep_going && !cancelled && outcome_is_failure(e.outcome) && !f->may_fail &&
-		!f->on && !strchr(f->models ? f->models : "", ' ') && fate_is_final(f, a->number))
+	if (!w->options.keep_going && !cancelled && !p->refused_ms &&
+		outcome_is_failure(e.outcome) && !f->may_fail && !f->on &&
+		!strchr(f->models ? f->models : "", ' ') && fate_is_final(f, a->number))
 		w->stopping = true;
 }
 
+static bool is_call(const struct pending *p)
+{
+	return p->a->step == STEP_MAIN && task_uses_api(attempt_task(p->a));
+}
+
+/* What is due of a step: its end, but for calls, which have more to them. */
 static void finish(struct world *w, size_t at)
 {
 	struct pending p = w->pending.v[at];
+
+	if (is_call(&p) && !p.cancelled) {
+		bool ended = w->serve(w, &p);
+		w->pending.v[at] = p;
+		if (!ended)
+			return;
+	}
 	w->pending.v[at] = w->pending.v[--w->pending.n];
 	if (p.a->step == STEP_MAIN)
-		finish_main(w, p.a, p.cancelled);
+		finish_main(w, p.a, &p);
 	else if (p.cancelled)
 		p.a->result.outcome = OUTCOME_INTERRUPTED;
 	p.events.done(p.events.ctx, p.a);
@@ -285,7 +321,7 @@ static void fake_start(void *self, struct attempt *a, const struct runner_events
 {
 	struct world *w = self;
 	const struct fate *f = fate_of(w, a);
-	int64_t ms = a->step == STEP_MAIN ? f->ms
+	int64_t ms = a->step == STEP_MAIN ? (f->api ? 0 : f->ms)
 		: a->step == STEP_LOOK    ? f->look_ms
 					  : w->slow_steps;
 	if (a->step == STEP_LOOK && !a->looks_only) {
@@ -293,7 +329,9 @@ static void fake_start(void *self, struct attempt *a, const struct runner_events
 		note_start(w, a);
 	}
 	assert_true(a->looks_only || w->on[a->task]);
-	vec_push(&w->pending, (struct pending){ a, *events, w->now + ms, false });
+	if (a->looks_only && f->begins)
+		a->prefix = hash_bytes(f->begins, strlen(f->begins));
+	vec_push(&w->pending, (struct pending){ a, *events, w->now + ms, false, 0, 0 });
 	if (!ms)
 		finish(w, w->pending.n - 1);
 }
@@ -399,6 +437,7 @@ static void fill_task(struct world *w, struct task *t, struct task_spec *spec, c
 		spec->prompt.s = "do";
 	spec->pool.s = f->pool;
 	spec->priority = f->priority;
+	spec->cache = f->cache;
 	spec->allow_failure = f->may_fail;
 	spec->batch = (struct batch){ f->batch, f->waves };
 	*t = (struct task){ .name = f->name,
@@ -448,7 +487,10 @@ void world_init(struct world *w, const struct fate *fates, size_t n)
 	w->on = mem_alloc(n + 1);
 	w->wave = mem_alloc((n + 1) * sizeof(*w->wave));
 	init_graph(w, fates, n);
-	w->options = (struct run_options){ .jobs = 4, .requests = 3, .wait_ms = 600000, .seed = 7, .run = "test" };
+	w->serve = serve;
+	w->options = (struct run_options){
+		.jobs = 4, .requests = 3, .wait_ms = 600000, .seed = 7, .run = "test"
+	};
 	w->runners = (struct runners){ .look = r, .files = r, .command = r, .claude = r, .api = r };
 	w->journal = (struct journal){ .self = w, .intent = fake_intent, .result = fake_result };
 	w->clock = (struct clock){ .ctx = w, .mono_ms = fake_mono, .wall_ms = fake_mono };

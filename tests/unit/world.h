@@ -32,8 +32,11 @@ struct fate {
 	unsigned batch; /* of these: so many at once; 0: any number */
 	bool waves, may_fail;
 	int priority;
-	int64_t expected; /* ms */
-	bool api;         /* a call of the Messages API; its look takes no place */
+	int64_t expected;   /* ms */
+	bool api;           /* a call of the Messages API; its look takes no place */
+	const char *begins; /* what its request begins with; the same for those that share it */
+	int64_t head_ms;    /* from its main step to the head of its answer; -1: none but its end */
+	enum cache cache;
 };
 
 struct pending {
@@ -41,6 +44,8 @@ struct pending {
 	struct runner_events events;
 	int64_t due;
 	bool cancelled;
+	unsigned stage;     /* of the main step of a call */
+	int64_t refused_ms; /* it ends with a 429 that says to wait so long; 0: as its fate says */
 };
 
 struct journal_call {
@@ -71,7 +76,11 @@ struct world {
 	VEC(struct journal_call) calls;
 	struct signal_at signals[3]; /* by time; ms 0: no more */
 	size_t nsignals;
-	int64_t slow_steps;      /* ms that every step of the file runner takes */
+	int64_t slow_steps; /* ms that every step of the file runner takes */
+	/* The service: the next stage of a call's main step. True: that ends it; else when is due.
+	 */
+	bool (*serve)(struct world *w, struct pending *p);
+	void *service;
 	bool cancels_at_once;    /* a step that is cancelled ends within the call */
 	bool forget_intents;     /* the journal can't keep them */
 	uint64_t forget_results; /* from this id on; 0: never */
