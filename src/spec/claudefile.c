@@ -261,13 +261,13 @@ static void read_root(struct decoder *d, const struct node *root)
 struct claudefile *claudefile_read(struct arena *a, const char *file, const char *bytes, size_t len,
 	struct mistakes *mistakes, struct mistakes *warnings)
 {
-	return claudefile_read_in(
-		a, file, path_folder(a, file), NULL, bytes, len, mistakes, warnings);
+	const struct claudefile_place where = { .folder = path_folder(a, file) };
+	return claudefile_read_in(a, file, &where, bytes, len, mistakes, warnings);
 }
 
-struct claudefile *claudefile_read_in(struct arena *a, const char *file, const char *folder,
-	const char *top, const char *bytes, size_t len, struct mistakes *mistakes,
-	struct mistakes *warnings)
+struct claudefile *claudefile_read_in(struct arena *a, const char *file,
+	const struct claudefile_place *where, const char *bytes, size_t len,
+	struct mistakes *mistakes, struct mistakes *warnings)
 {
 	size_t before = mistakes->n;
 	struct node *root = yaml_read(a, file, bytes, len, mistakes);
@@ -276,8 +276,9 @@ struct claudefile *claudefile_read_in(struct arena *a, const char *file, const c
 		.cf = cf,
 		.mistakes = mistakes,
 		.warnings = warnings,
-		.folder = folder,
-		.top = top };
+		.folder = where->folder,
+		.top = where->top,
+		.today = where->today };
 
 	cf->file = file;
 	warnings->label = "warning";
