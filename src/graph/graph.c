@@ -373,7 +373,7 @@ bool graph_build(struct graph *g, const struct values *values, struct mistakes *
 	uint32_t *order;
 
 	add_tasks(&b);
-	if (mistakes->n == before && !g->model && !g->via)
+	if (!g->model && !g->via)
 		graph_check_requests(g, values, mistakes);
 	if (mistakes->n == before)
 		graph_add_declared_edges(&b);

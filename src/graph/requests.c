@@ -74,9 +74,11 @@ static void refuse(const struct request *r, struct place at, const char *what)
 
 static void check_effort(const struct request *r)
 {
+	unsigned effort = model_effort_of(r->effort);
 	struct str text = STR_INIT;
 
-	if (r->model->efforts & model_effort_of(r->effort))
+	/* What is no effort at all is a mistake by itself. */
+	if (!effort || r->model->efforts & effort)
 		return;
 	if (r->model->efforts) {
 		str_add(&text, "takes effort ");
@@ -123,18 +125,12 @@ static void check_max_tokens(const struct request *r)
 	str_release(&text);
 }
 
-static bool has_price(const struct graph *g, const char *id)
-{
-	const struct model_def *def = claudefile_model_by_id(g->file, id);
-	return def && given_has(&def->given, schema_find("price", WHERE_MODEL));
-}
-
 static void warn_of_price(const struct request *r, struct place at, struct map *warned)
 {
 	struct graph *g = r->b->g;
 	const struct model_def *def = claudefile_model_by_id(g->file, r->id);
 
-	if (has_price(g, r->id) || !map_puts(warned, r->id, 0))
+	if (claudefile_price(g->file, r->id) || !map_puts(warned, r->id, 0))
 		return;
 	mistakes_add(&g->warnings, def && !g->model ? def->at : at,
 		"model '%s' is not in the price table: its cost is unknown; give its 'price' under "

@@ -346,13 +346,29 @@ const char *claudefile_choose_model(const struct claudefile *cf, const char *nam
 	return claudefile_model_id(cf, name);
 }
 
+static bool stands_for(const struct claudefile *cf, const struct model_def *def, const char *id)
+{
+	const char *declared = claudefile_model_id(cf, def->alias);
+	size_t n = strlen(declared);
+
+	return strncmp(declared, id, n) == 0 && (!id[n] || strcmp(id + n, "[1m]") == 0);
+}
+
 const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id)
 {
-	for (size_t i = 0; id && i < cf->models.n; i++) {
-		const char *declared = claudefile_model_id(cf, cf->models.v[i].alias);
-		size_t n = strlen(declared);
-		if (strncmp(declared, id, n) == 0 && (!id[n] || strcmp(id + n, "[1m]") == 0))
+	for (size_t i = 0; id && i < cf->models.n; i++)
+		if (stands_for(cf, &cf->models.v[i], id))
 			return &cf->models.v[i];
-	}
+	return NULL;
+}
+
+const struct price *claudefile_price(const struct claudefile *cf, const char *id)
+{
+	const struct schema_key *price = schema_find("price", WHERE_MODEL);
+
+	for (size_t i = 0; id && i < cf->models.n; i++)
+		if (given_has(&cf->models.v[i].given, price) &&
+			stands_for(cf, &cf->models.v[i], id))
+			return &cf->models.v[i].price;
 	return NULL;
 }

@@ -216,6 +216,9 @@ const struct model_def *claudefile_model(const struct claudefile *cf, const char
  */
 const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id);
 
+/* The price that the file gives for a full id, for prompts of any length; or NULL. */
+const struct price *claudefile_price(const struct claudefile *cf, const char *id);
+
 /* The full id of a model that a person names: NULL where that is no alias and can't be an id. */
 const char *claudefile_choose_model(const struct claudefile *cf, const char *name, struct err *err);
 

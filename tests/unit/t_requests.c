@@ -187,6 +187,15 @@ static void models_refuse(void **state)
 			  "matrix: {m: [old, opus], e: [low, max]}"),
 			"2:61 'claude-haiku-4-5', which 'a' asks, takes no effort: remove it, or "
 			"choose another model" },
+		/* Together with other mistakes, none of them twice. */
+		{ "vars: {e: hi, p: ../../x}\n" TASK("model: claude-opus-4-5, effort: '${{ e }}', "
+						     "max_tokens: 70000, save: '${{ p }}'"),
+			"2:103 '../../x' leads out of the project: only a path that is written "
+			"absolute and without templates may\n"
+			"2:66 'effort' must be low, medium, high, xhigh or max, not 'hi'\n"
+			"2:90 'claude-opus-4-5', which 'a' asks, answers with 64000 tokens at "
+			"most: "
+			"'max_tokens' can't be 70000" },
 		/* Nothing is known of others, and claude has its own ways. */
 		{ "models: {x: {id: x-1, price: {input: 1, output: 1, cache_write_5m: 1, "
 		  "cache_write_1h: 1, cache_read: 1}}}\n" TASK(
@@ -231,6 +240,11 @@ static void prices_are_not_guessed(void **state)
 			"1:27 warning: model 'claude-new-8' is not in the price table: its cost is "
 			"unknown; give its 'price' under 'models'" },
 		{ "tasks: {a: {prompt: x, model: claude-new-9}}", "" },
+		/* By either of its names. */
+		{ "models: {n: claude-new-9, m: {id: claude-new-9, price: {input: 1, output: 1, "
+		  "cache_write_5m: 1, cache_write_1h: 1, cache_read: 1}}}\n" TASK(
+			  "model: [n, 'claude-new-9[1m]']"),
+			"" },
 	};
 	static const struct said_row said[] = {
 		{ TASK("model: opus"),
