@@ -1,3 +1,4 @@
+#include "base/duration.h"
 #include "cmd/blame.h"
 #include "cmd/clean.h"
 #include "cmd/history.h"
@@ -72,7 +73,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error to report, not an end */
 	signal(SIGPIPE, SIG_IGN);
-	project_init(&project);
+	project_init(&project, time_wall_ms());
 	if (options_parse(&options, argc, argv, environ, &err)) {
 		if (options.mode == MODE_HELP)
 			code = (options_print_help(stdout), 0);

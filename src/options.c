@@ -126,6 +126,19 @@ static bool set_model(struct options *o, const char *value, struct err *err)
 	return true;
 }
 
+static bool set_via(struct options *o, const char *value, struct err *err)
+{
+	static const char *const words[] = { "cli", "api", NULL };
+	int at;
+
+	if (str_eq(value, "batch"))
+		return err_set(err, "batch is not built yet: use cli or api");
+	if (!set_word(value, words, &at, err))
+		return false;
+	o->via = value;
+	return true;
+}
+
 static bool set_timeout(struct options *o, const char *value, struct err *err)
 {
 	return duration_parse(value, &o->timeout_ms, err);
@@ -185,6 +198,8 @@ static const struct option_row rows[] = {
 		.help = "stop the whole run after D, as in 90s or 1h30m" },
 	{ "model", 0, ARG_ONE, EVERYWHERE, "M", .set = set_model,
 		.help = "ask the model M (an alias or an id) in all prompts" },
+	{ "via", 0, ARG_ONE, EVERYWHERE, "V", .set = set_via,
+		.help = "ask all prompts via V: cli (claude) or api (Messages API)" },
 	{ "dry-run", 'n', ARG_NONE, EVERYWHERE, NULL, .flag = FLAG(dry_run),
 		.help = "show what would run, in which order and on which model" },
 	{ .name = "just-print", .flag = FLAG(dry_run) },
@@ -226,7 +241,6 @@ static const struct option_row rows[] = {
 	{ .name = "graph", .argument = ARG_MAYBE },
 	{ .name = "json" },
 	{ .name = "budget", .argument = ARG_ONE },
-	{ .name = "via", .argument = ARG_ONE },
 	{ .name = "executor", .argument = ARG_ONE },
 	{ .name = "watch" },
 	{ .name = "detach" },
@@ -519,12 +533,13 @@ bool options_parse(
 
 	*o = (struct options){ .mode = MODE_RUN, .timeout_ms = -1 };
 	bool ok = parse_environment(o, environment, &of_environment);
-	const char *model = o->model;
+	const char *model = o->model, *via = o->via;
 	if (!parse_arguments(o, argc, argv, err))
 		return false;
 	if (!ok && o->mode != MODE_HELP && o->mode != MODE_VERSION)
 		return err_set(err, "%s", of_environment.text);
 	o->model_from = o->model == model ? "CLAUDEMAKE_MODEL in the environment" : "--model";
+	o->via_from = o->via == via ? "CLAUDEMAKE_VIA in the environment" : "--via";
 	if (!o->seed)
 		o->seed = (uint32_t)time(NULL);
 	return check_together(o, err);

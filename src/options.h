@@ -35,6 +35,8 @@ struct options {
 	int64_t timeout_ms; /* of the run; 0: none, -1: as the Claudefile says */
 	const char *model;  /* of all prompts: an alias or an id, or NULL: as the Claudefile says */
 	const char *model_from; /* what gave it, for messages */
+	const char *via; /* of all prompts: "cli" or "api", or NULL: as the Claudefile says */
+	const char *via_from;
 	enum color_choice color;
 	enum progress_choice progress;
 	bool no_wait, keep_going, fail_fast, dry_run, silent, verbose, simulate;

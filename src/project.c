@@ -3,18 +3,24 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "runner/ignored.h"
 #include "runner/capture.h"
+#include "runner/ignored.h"
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
 
-void project_init(struct project *p)
+void project_init(struct project *p, int64_t now_ms)
 {
+	time_t now = (time_t)(now_ms / 1000);
+	struct tm utc;
+
 	*p = (struct project){ 0 };
+	if (gmtime_r(&now, &utc))
+		strftime(p->today, sizeof(p->today), "%Y-%m-%d", &utc);
 	arena_init(&p->arena);
 	str_init(&p->bytes);
 }
@@ -114,8 +120,11 @@ bool project_read(struct project *p, const struct options *o, struct err *err)
 		return err_set(err, "cannot go to '%s': %s", o->dir, strerror(errno));
 	if (!find_file(p, o, err) || !find_root(p, o, err) || !read_bytes(p, o, err))
 		return false;
-	p->file = claudefile_read_in(&p->arena, p->name, root_folder(p, o), p->top, p->bytes.s,
-		p->bytes.len, &p->mistakes, &warnings);
+	const struct claudefile_place where = {
+		.folder = root_folder(p, o), .top = p->top, .today = p->today
+	};
+	p->file = claudefile_read_in(
+		&p->arena, p->name, &where, p->bytes.s, p->bytes.len, &p->mistakes, &warnings);
 	if (p->file && !o->silent)
 		print_warnings(&warnings);
 	mistakes_release(&warnings);
@@ -289,14 +298,41 @@ static bool choose_model(struct project *p, const struct options *o, struct err 
 	p->graph.model = claudefile_choose_model(p->file, o->model, err);
 	if (!p->graph.model)
 		return err_wrap(err, "%s", o->model_from);
+	p->graph.model_from = o->model_from;
 	const struct model *known = model_find(p->graph.model);
-	if (known && known->retired && !o->silent)
-		fprintf(stderr, "claudemake: warning: model '%s' is retired: choose another\n",
-			p->graph.model);
-	else if (known && known->retires && !o->silent)
-		fprintf(stderr,
-			"claudemake: warning: model '%s' retires on %s: choose another in time\n",
-			p->graph.model, known->retires);
+	struct str text = STR_INIT;
+	if (known && !o->silent && model_add_retirement(known, p->graph.model, p->today, &text))
+		fprintf(stderr, "claudemake: warning: %s\n", text.s);
+	str_release(&text);
+	return true;
+}
+
+/* --via */
+static void choose_via(struct project *p, const struct options *o)
+{
+	if (!o->via)
+		return;
+	p->via = strcmp(o->via, "api") == 0 ? VIA_API : VIA_CLI;
+	p->graph.via = &p->via;
+	p->graph.via_from = o->via_from;
+}
+
+static bool want_targets(struct project *p, const struct options *o, struct err *err)
+{
+	for (size_t i = 0; i < o->targets.n; i++)
+		if (!graph_want(&p->graph, o->targets.v[i], p->here, err))
+			return false;
+	return o->targets.n || graph_want_default(&p->graph, err);
+}
+
+/* What the command line says of all prompts need only suit those of this run. */
+static bool check_overrides(struct project *p, struct err *err)
+{
+	if (!p->graph.model && !p->graph.via)
+		return true;
+	if (!graph_check_via(&p->graph, err))
+		return false;
+	graph_check_requests(&p->graph, &p->values, &p->mistakes);
 	return true;
 }
 
@@ -311,14 +347,11 @@ bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
 	graph_init(&p->graph, p->file, p->root, p->top);
 	if (!choose_model(p, o, err))
 		return false;
+	choose_via(p, o);
 	find_ignored(p, o, loop, processes);
-	graph_build(&p->graph, &p->values, &p->mistakes);
+	bool ok = graph_build(&p->graph, &p->values, &p->mistakes) && want_targets(p, o, err) &&
+		check_overrides(p, err);
 	if (!o->silent)
 		print_warnings(&p->graph.warnings);
-	if (!project_report_mistakes(p, err))
-		return false;
-	for (size_t i = 0; i < o->targets.n; i++)
-		if (!graph_want(&p->graph, o->targets.v[i], p->here, err))
-			return false;
-	return o->targets.n || graph_want_default(&p->graph, err);
+	return project_report_mistakes(p, err) && ok;
 }

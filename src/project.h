@@ -13,6 +13,8 @@ struct project {
 	const char *name; /* of the Claudefile, for messages */
 	const char *root; /* absolute, links resolved */
 	const char *top;  /* of its git repository, or root */
+	char today[11];   /* "2026-11-29", UTC */
+	enum via via;     /* of all prompts, where the command line says it */
 	const char *here; /* where we stand, from the root: file targets are from there */
 	struct str bytes;
 	struct claudefile *file;
@@ -22,7 +24,8 @@ struct project {
 	struct mistakes mistakes;
 };
 
-void project_init(struct project *p);
+/* now_ms: wall. */
+void project_init(struct project *p, int64_t now_ms);
 void project_release(struct project *p);
 
 /* Finds and reads. False: err, or (err->text empty) mistakes, which are printed. */

@@ -7,7 +7,7 @@ enum { NAME_WIDTH_MAX = 40, KIND_WIDTH = 6, ELEMENTS_SHOWN = 10 };
 static const char *kind_of(const struct task_spec *t)
 {
 	if (t->prompt.s)
-		return "claude";
+		return t->via == VIA_API ? "api" : "claude";
 	return t->run.n ? "run" : "group";
 }
 

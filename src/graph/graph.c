@@ -373,6 +373,8 @@ bool graph_build(struct graph *g, const struct values *values, struct mistakes *
 	uint32_t *order;
 
 	add_tasks(&b);
+	if (!g->model && !g->via)
+		graph_check_requests(g, values, mistakes);
 	if (mistakes->n == before)
 		graph_add_declared_edges(&b);
 	if (mistakes->n == before)

@@ -84,6 +84,15 @@ void graph_release(struct graph *g);
  */
 bool graph_build(struct graph *g, const struct values *values, struct mistakes *mistakes);
 
+/*
+ * What the Messages API would refuse, as mistakes: efforts, thinking, lengths that a model does not
+ * take, schemas. A model without a price: a warning. graph_build() looks at all tasks; where the
+ * command line says how or which model is asked, it is for the caller, once tasks are wanted.
+ */
+void graph_check_requests(struct graph *g, const struct values *values, struct mistakes *mistakes);
+/* g->via: false with the wanted tasks that declare what only the claude program has. */
+bool graph_check_via(const struct graph *g, struct err *err);
+
 /* The index of a task; false: there is none of that name. */
 bool graph_find(const struct graph *g, const char *name, uint32_t *index);
 

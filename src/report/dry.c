@@ -53,7 +53,7 @@ static void print_line(struct dry_report *d, const struct attempt *a)
 	if (a->model && !a->fresh) {
 		str_add(&d->line, " (");
 		text_add_name(&d->line, a->model, &plain);
-		str_addc(&d->line, ')');
+		str_add(&d->line, task_uses_api(attempt_task(a)) ? ", via api)" : ")");
 	}
 	if (a->decision && a->decision->n) {
 		str_add(&d->line, ": ");

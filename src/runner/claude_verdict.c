@@ -5,7 +5,6 @@
 #include "runner/context.h"
 #include "runner/cost.h"
 #include "spec/json_schema.h"
-#include "spec/schema.h"
 
 #include <string.h>
 

@@ -1,16 +1,11 @@
 #include "runner/cost.h"
 
-#include "spec/schema.h"
-
 #include <stdio.h>
 #include <string.h>
 
 const struct price *cost_given_price(const struct claudefile *file, const char *model)
 {
-	const struct schema_key *price = schema_find("price", WHERE_MODEL);
-	const struct model_def *def = claudefile_model_by_id(file, model);
-
-	return def && given_has(&def->given, price) ? &def->price : NULL;
+	return claudefile_price(file, model);
 }
 
 void cost_add_tokens(struct result *r, const struct usage *usage)

@@ -72,13 +72,21 @@ static json_t *json_of(const struct expander *x, const struct json *json)
 	return value;
 }
 
+static bool suits(const struct expander *x, const json_t *value)
+{
+	bool api = task_uses_api(attempt_task(x->a));
+
+	return strcmp(x->key, "json_schema") != 0 ||
+		(json_schema_check(value, x->err) &&
+			(!api || json_schema_suits_api(value, x->err)));
+}
+
 const char *expand_json(const struct expander *x, const struct json *json)
 {
-	bool is_schema = strcmp(x->key, "json_schema") == 0;
 	json_t *value = json_of(x, json);
 	const char *kept = NULL;
 
-	if (value && (!is_schema || json_schema_check(value, x->err))) {
+	if (value && suits(x, value)) {
 		char *text = json_text(value);
 		kept = arena_strdup(&x->a->arena, text);
 		free(text);

@@ -22,7 +22,8 @@ const char *expand_text(const struct expander *x, const struct text *text);
 /* An absolute path; it stays in the repository unless it is written absolute. */
 const char *expand_path(const struct expander *x, const struct text *text);
 
-/* A map, or the file that is named, as JSON in one line; a `json_schema` is checked to be one. */
+/* A map, or the file that is named, as JSON in one line; a `json_schema` is checked to be one, and
+ * one that the Messages API takes where that is asked. */
 const char *expand_json(const struct expander *x, const struct json *json);
 
 #endif

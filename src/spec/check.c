@@ -191,11 +191,11 @@ void check_needs(struct decoder *d, const struct schema_key *key, const struct t
 static void warn_of_retirement(struct decoder *d, const char *id, struct place at)
 {
 	const struct model *model = model_find(id);
-	if (model && model->retired)
-		mistakes_add(d->warnings, at, "model '%s' is retired: choose another", id);
-	else if (model && model->retires)
-		mistakes_add(d->warnings, at, "model '%s' retires on %s: choose another in time",
-			id, model->retires);
+	struct str text = STR_INIT;
+
+	if (model && model_add_retirement(model, id, d->today, &text))
+		mistakes_add(d->warnings, at, "%s", text.s);
+	str_release(&text);
 }
 
 static void unknown_model(struct decoder *d, const struct text *text)

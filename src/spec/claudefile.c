@@ -261,13 +261,13 @@ static void read_root(struct decoder *d, const struct node *root)
 struct claudefile *claudefile_read(struct arena *a, const char *file, const char *bytes, size_t len,
 	struct mistakes *mistakes, struct mistakes *warnings)
 {
-	return claudefile_read_in(
-		a, file, path_folder(a, file), NULL, bytes, len, mistakes, warnings);
+	const struct claudefile_place where = { .folder = path_folder(a, file) };
+	return claudefile_read_in(a, file, &where, bytes, len, mistakes, warnings);
 }
 
-struct claudefile *claudefile_read_in(struct arena *a, const char *file, const char *folder,
-	const char *top, const char *bytes, size_t len, struct mistakes *mistakes,
-	struct mistakes *warnings)
+struct claudefile *claudefile_read_in(struct arena *a, const char *file,
+	const struct claudefile_place *where, const char *bytes, size_t len,
+	struct mistakes *mistakes, struct mistakes *warnings)
 {
 	size_t before = mistakes->n;
 	struct node *root = yaml_read(a, file, bytes, len, mistakes);
@@ -276,8 +276,9 @@ struct claudefile *claudefile_read_in(struct arena *a, const char *file, const c
 		.cf = cf,
 		.mistakes = mistakes,
 		.warnings = warnings,
-		.folder = folder,
-		.top = top };
+		.folder = where->folder,
+		.top = where->top,
+		.today = where->today };
 
 	cf->file = file;
 	warnings->label = "warning";
@@ -345,13 +346,29 @@ const char *claudefile_choose_model(const struct claudefile *cf, const char *nam
 	return claudefile_model_id(cf, name);
 }
 
+static bool stands_for(const struct claudefile *cf, const struct model_def *def, const char *id)
+{
+	const char *declared = claudefile_model_id(cf, def->alias);
+	size_t n = strlen(declared);
+
+	return strncmp(declared, id, n) == 0 && (!id[n] || strcmp(id + n, "[1m]") == 0);
+}
+
 const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id)
 {
-	for (size_t i = 0; id && i < cf->models.n; i++) {
-		const char *declared = claudefile_model_id(cf, cf->models.v[i].alias);
-		size_t n = strlen(declared);
-		if (strncmp(declared, id, n) == 0 && (!id[n] || strcmp(id + n, "[1m]") == 0))
+	for (size_t i = 0; id && i < cf->models.n; i++)
+		if (stands_for(cf, &cf->models.v[i], id))
 			return &cf->models.v[i];
-	}
+	return NULL;
+}
+
+const struct price *claudefile_price(const struct claudefile *cf, const char *id)
+{
+	const struct schema_key *price = schema_find("price", WHERE_MODEL);
+
+	for (size_t i = 0; id && i < cf->models.n; i++)
+		if (given_has(&cf->models.v[i].given, price) &&
+			stands_for(cf, &cf->models.v[i], id))
+			return &cf->models.v[i].price;
 	return NULL;
 }

@@ -192,13 +192,16 @@ struct claudefile {
  */
 struct claudefile *claudefile_read(struct arena *a, const char *file, const char *bytes, size_t len,
 	struct mistakes *mistakes, struct mistakes *warnings);
-/*
- * The same where the root is another folder than the file's own: its name for messages, from where
- * we stand. No file that is read leads out of top, which is absolute.
- */
-struct claudefile *claudefile_read_in(struct arena *a, const char *file, const char *folder,
-	const char *top, const char *bytes, size_t len, struct mistakes *mistakes,
-	struct mistakes *warnings);
+/* What a reader knows beside the bytes. */
+struct claudefile_place {
+	const char *folder; /* the root, as messages name it from where we stand */
+	const char *top;    /* absolute: no file that is read leads out of it; NULL: any may be */
+	const char *today;  /* "2026-11-29", UTC: what retires until then; NULL: before any day */
+};
+/* The same where the root may be another folder than the file's own. */
+struct claudefile *claudefile_read_in(struct arena *a, const char *file,
+	const struct claudefile_place *where, const char *bytes, size_t len,
+	struct mistakes *mistakes, struct mistakes *warnings);
 /* Not of the arena: the indexes. */
 void claudefile_release(struct claudefile *cf);
 
@@ -212,6 +215,9 @@ const struct model_def *claudefile_model(const struct claudefile *cf, const char
 /* The first declared model that stands for a full id (with or without "[1m]" behind it), or NULL.
  */
 const struct model_def *claudefile_model_by_id(const struct claudefile *cf, const char *id);
+
+/* The price that the file gives for a full id, for prompts of any length; or NULL. */
+const struct price *claudefile_price(const struct claudefile *cf, const char *id);
 
 /* The full id of a model that a person names: NULL where that is no alias and can't be an id. */
 const char *claudefile_choose_model(const struct claudefile *cf, const char *name, struct err *err);

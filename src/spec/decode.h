@@ -12,6 +12,7 @@ struct decoder {
 	struct claudefile *cf;
 	struct mistakes *mistakes, *warnings;
 	const char *folder;          /* the root, as messages name it */
+	const char *today;           /* "2026-11-29", UTC; or NULL */
 	const char *top;             /* absolute: no file that is read leads out of it; or NULL */
 	const char *task;            /* the one being read, or NULL */
 	size_t vars_known;           /* vars that a template may name here */

@@ -48,6 +48,10 @@ bool flags_allow_bash(const struct task_spec *spec);
 bool flag_json_expands(const struct json *json, const struct template_scope *scope,
 	struct place *at, struct err *err);
 
+/* Of a `json_schema` in the file: does the Messages API take it? Else *at and err. */
+bool flag_schema_suits_api(const struct json *json, const struct template_scope *scope,
+	struct place *at, struct err *err);
+
 static inline const void *flag_field(const struct flag *flag, const struct task_spec *spec)
 {
 	return (const char *)spec + flag->offset;

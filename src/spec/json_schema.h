@@ -26,6 +26,14 @@ bool json_schema_match(const json_t *schema, const json_t *value, struct err *er
 /* Is it a schema that can be asked for? err: where it is not. */
 bool json_schema_check(const json_t *schema, struct err *err);
 
+/*
+ * Is it one that the Messages API takes? It wants additionalProperties: false for each object, and
+ * knows no recursion, no minimum, maximum, multipleOf, minLength, maxLength, and no minItems but 0
+ * and 1. What else it may refuse (its limits, other keywords) is left to it. The schema has passed
+ * json_schema_check(). Source: the API's reference on structured outputs, 2026-11.
+ */
+bool json_schema_suits_api(const json_t *schema, struct err *err);
+
 /* What a "$ref" within the schema leads to, or NULL. */
 const json_t *json_schema_resolve(const json_t *root, const char *ref);
 

@@ -1,5 +1,7 @@
 #include "spec/json_schema.h"
 
+#include "base/map.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #include <stdio.h>
@@ -10,6 +12,8 @@ struct walk {
 	struct str path; /* in the schema, as a JSON pointer */
 	struct err *err;
 	unsigned depth;
+	struct map states; /* for the API: by a schema's address, of enum state */
+	struct arena *arena;
 };
 
 /* What stands under a keyword. */
@@ -214,5 +218,133 @@ bool json_schema_check(const json_t *schema, struct err *err)
 	bool ok = check_schema(&w, schema);
 
 	str_release(&w.path);
+	return ok;
+}
+
+enum state { BEGUN, DONE };
+
+static bool suits(struct walk *w, const json_t *schema);
+
+static bool suits_below(struct walk *w, const json_t *schema, const char *name)
+{
+	size_t len = w->path.len;
+
+	str_addf(&w->path, "/%s", name);
+	bool ok = suits(w, schema);
+	str_truncate(&w->path, len);
+	return ok;
+}
+
+static bool suits_each(struct walk *w, enum rule rule, const json_t *below)
+{
+	const char *key;
+	json_t *schema;
+	size_t i;
+
+	if (rule == RULE_SCHEMA || (rule == RULE_ITEMS && !json_is_array(below)))
+		return suits(w, below);
+	if (rule == RULE_MAP)
+		json_object_foreach((json_t *)below, key, schema)
+		{
+			if (!suits_below(w, schema, key))
+				return false;
+		}
+	if (rule == RULE_SCHEMAS || rule == RULE_ITEMS)
+		json_array_foreach(below, i, schema)
+		{
+			char name[24];
+			snprintf(name, sizeof(name), "%zu", i);
+			if (!suits_below(w, schema, name))
+				return false;
+		}
+	return true;
+}
+
+static bool describes_object(const json_t *schema)
+{
+	const json_t *type = json_object_get(schema, "type"), *name;
+	size_t i;
+
+	json_array_foreach(type, i, name)
+	{
+		if (str_eq(json_string_value(name), "object"))
+			return true;
+	}
+	return json_object_get(schema, "properties") || str_eq(json_string_value(type), "object");
+}
+
+static bool refused(struct walk *w, const char *keyword, const char *why)
+{
+	str_addf(&w->path, "/%s", keyword);
+	return wrong(w, why);
+}
+
+static bool suits_itself(struct walk *w, const json_t *schema)
+{
+	static const char *const unknown[] = { "minimum", "maximum", "multipleOf", "minLength",
+		"maxLength" };
+	const json_t *least = json_object_get(schema, "minItems");
+
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
+		if (json_object_get(schema, unknown[i]))
+			return refused(w, unknown[i],
+				"is not taken by the Messages API: say it in a 'description'");
+	if (least && json_number_value(least) != 0 && json_number_value(least) != 1)
+		return refused(w, "minItems", "can only be 0 or 1 for the Messages API");
+	if (describes_object(schema) &&
+		!json_is_false(json_object_get(schema, "additionalProperties")))
+		return wrong(w,
+			"is an object, and needs 'additionalProperties: false' for the "
+			"Messages API");
+	return true;
+}
+
+static bool suits_all(struct walk *w, const json_t *schema)
+{
+	const char *ref = json_string_value(json_object_get(schema, "$ref"));
+
+	if (!suits_itself(w, schema))
+		return false;
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(*keywords); i++) {
+		const json_t *below = json_object_get(schema, keywords[i].name);
+		size_t len = w->path.len;
+		str_addf(&w->path, "/%s", keywords[i].name);
+		if (below && !suits_each(w, keywords[i].rule, below))
+			return false;
+		str_truncate(&w->path, len);
+	}
+	return !ref || suits_below(w, json_schema_resolve(w->root, ref), "$ref");
+}
+
+static bool suits(struct walk *w, const json_t *schema)
+{
+	const char *address = arena_memdup(w->arena, &schema, sizeof(schema));
+	size_t *state = map_get(&w->states, address, sizeof(schema));
+
+	if (!json_is_object(schema) || (state && *state == DONE))
+		return true;
+	if (state)
+		return wrong(w, "leads back to itself, which the Messages API does not take");
+	if (w->depth >= JSON_SCHEMA_DEPTH_MAX)
+		return wrong(w, "is too deep");
+	map_put(&w->states, address, sizeof(schema), BEGUN);
+	w->depth++;
+	bool ok = suits_all(w, schema);
+	w->depth--;
+	*map_get(&w->states, address, sizeof(schema)) = DONE;
+	return ok;
+}
+
+bool json_schema_suits_api(const json_t *schema, struct err *err)
+{
+	struct arena arena;
+	struct walk w = { .root = schema, .path = STR_INIT, .err = err, .arena = &arena };
+
+	arena_init(&arena);
+	map_init(&w.states);
+	bool ok = suits(&w, schema);
+	map_release(&w.states);
+	str_release(&w.path);
+	arena_release(&arena);
 	return ok;
 }

@@ -1,5 +1,7 @@
 #include "spec/json_value.h"
 
+#include "spec/json_schema.h"
+
 #include "spec/decode.h"
 #include "spec/flags.h"
 
@@ -160,6 +162,16 @@ bool flag_json_expands(const struct json *json, const struct template_scope *sco
 	json_t *value = json_from_yaml(json->map, scope, at, err);
 	json_decref(value);
 	return value != NULL;
+}
+
+bool flag_schema_suits_api(const struct json *json, const struct template_scope *scope,
+	struct place *at, struct err *err)
+{
+	json_t *value = json->map ? json_from_yaml(json->map, scope, at, err) : NULL;
+	bool ok = !json->map || (value && json_schema_suits_api(value, err));
+
+	json_decref(value);
+	return ok;
 }
 
 json_t *json_from_bytes(const char *bytes, size_t len, struct err *err)

@@ -1,10 +1,14 @@
 /*
- * Models: ids, aliases, prices. Prices are list prices of 2026-11-23 in USD per million tokens,
- * as the model catalog of Claude Code 2.1.330 and the published price list have them. A model
- * that is not in the table has no price: none is guessed.
+ * Models: ids, aliases, prices, and what they take. The figures are of 2026-11-23: ids, prices in
+ * USD per million tokens, context and longest answer as the model catalog of Claude Code 2.1.330
+ * and the published price list have them; efforts, thinking and the least that the prompt cache
+ * keeps from the Messages API's reference (2026-11). A model that is not in the table has no
+ * price, and nothing is said of what it takes: neither is guessed.
  */
 #ifndef SPEC_MODEL_H
 #define SPEC_MODEL_H
+
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +17,7 @@ struct price {
 	double input, output, cache_write_5m, cache_write_1h, cache_read;
 };
 
-/* What a model takes of `effort` and `thinking`, a bit for each. Source: the Messages API's
- * documentation of 2026-11. */
+/* What a model takes of `effort` and `thinking`, a bit for each. */
 enum model_effort {
 	EFFORT_LOW = 1 << 0,
 	EFFORT_MEDIUM = 1 << 1,
@@ -38,10 +41,10 @@ struct model {
 	int64_t long_prompt; /* prompts above this many tokens cost long_price; 0: none */
 	struct price long_price;
 	unsigned efforts, thinking;  /* of enum model_effort, model_thinking; 0: it takes none */
-	int64_t context, max_output; /* tokens */
-	int64_t cache_min;           /* a shorter prefix is not kept by the prompt cache */
-	const char *retires;         /* "2026-11-30", or NULL while no day is named */
-	bool retired;
+	int64_t context, max_output; /* tokens; context without "[1m]" */
+	int64_t cache_min;   /* a shorter prefix is not kept by the prompt cache; 0: not known */
+	const char *retires; /* "2026-11-30", UTC, or NULL while no day is named */
+	bool retired;        /* before the table was made */
 };
 
 struct model_alias {
@@ -60,6 +63,16 @@ const struct model *model_find(const char *id);
 
 /* The full id of a built-in alias, or NULL. */
 const char *model_alias_id(const char *alias);
+
+/*
+ * What there is to say of a model's retirement on that day ("2026-11-29", UTC; NULL: before any),
+ * appended, with the id by which it was named; false: nothing.
+ */
+bool model_add_retirement(
+	const struct model *m, const char *id, const char *today, struct str *out);
+
+/* Of enum model_effort; 0: there is no such effort. */
+unsigned model_effort_of(const char *name);
 
 /* USD of one request's usage; requests above long_prompt are priced by the higher tier. */
 double model_cost(const struct model *model, const struct usage *usage);

@@ -316,6 +316,131 @@ static void test_limits(void **state)
 	assert_false(limits_set(&limits, "timeout", "3", &err));
 }
 
+/* What "requests" may hold, and a limit that once went under the name of another. */
+static void test_limits_of_the_api(void **state)
+{
+	struct world *w = *state;
+	struct limits limits = read_file(w, "tasks: {a: {run: x}}\n")->limits;
+	struct err err;
+
+	assert_int_equal(limits.requests, 50);
+	assert_true(limits_set(&limits, "requests", "7", &err));
+	assert_int_equal(limits.requests, 7);
+	assert_false(limits_set(&limits, "requests", "many", &err));
+	assert_true(limits_set(&limits, "usage_wait", "1m", &err));
+	assert_int_equal(limits.usage_wait_ms, 60000);
+	assert_int_equal(limits.timeout_ms, 0);
+	limits = read_file(w, "limits: {requests: 3}\ntasks: {a: {run: x}}\n")->limits;
+	assert_int_equal(limits.requests, 3);
+	limits =
+		read_file(w, "vars: {n: 3}\nlimits: {requests: '${{ n }}'}\ntasks: {a: {run: x}}\n")
+			->limits;
+	assert_pairs(&limits.later, "requests=${{ n }}");
+}
+
+static void test_rates(void **state)
+{
+	static const struct {
+		const char *rate;
+		int64_t n, per_ms;
+	} rows[] = { { "50/m", 50, 60000 }, { "1/s", 1, 1000 }, { "3/h", 3, 3600000 },
+		{ "400k/m", 400000, 60000 }, { "2M/m", 2000000, 60000 },
+		{ "1.5M/h", 1500000, 3600000 }, { "0.5k/s", 500, 1000 },
+		{ "20000M/h", 20000000000, 3600000 } };
+	static const char *const wrong[] = { "50", "50/d", "50/", "/m", "k/m", "0/m", "0.5/s",
+		"1.5/m", "-5/m", "50/m/m", "50 /m", "5kk/m", "1e3/m", "2000000M/m", "all" };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *yaml = mem_printf(
+			"models: {m: {id: x-1, rate: %s, tokens: %s}}\ntasks: {a: {run: x}}\n",
+			rows[i].rate, rows[i].rate);
+		const struct model_def *m = &read_file(w, yaml)->models.v[0];
+		assert_int_equal(m->rate.n, rows[i].n);
+		assert_int_equal(m->rate.per_ms, rows[i].per_ms);
+		assert_int_equal(m->tokens.n, rows[i].n);
+		free(yaml);
+	}
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		char *yaml = mem_printf(
+			"models: {m: {id: x-1, rate: '%s'}}\ntasks: {a: {run: x}}\n", wrong[i]);
+		clear(w);
+		assert_null(claudefile_read(
+			&w->a, "Claudefile", yaml, strlen(yaml), &w->mistakes, &w->warnings));
+		assert_int_equal(w->mistakes.n, 1);
+		free(yaml);
+	}
+}
+
+static void test_api(void **state)
+{
+	struct world *w = *state;
+	const struct claudefile *cf = read_file(w,
+		"defaults: {max_tokens: 500, tools: Bash, outputs: x, cache: none, effort: low}\n"
+		"tasks:\n"
+		"  a: {prompt: x, via: api, thinking: {type: enabled, budget_tokens: 1024},\n"
+		"    stop_sequences: [A, '${{ task.name }}'], cache: 1h}\n"
+		"  b: {prompt: x, via: api, thinking: between_tools, max_tokens: 9, continues: a}\n"
+		"  c: {prompt: x}\n"
+		"  d: {run: x}\n");
+	const struct task_spec *t = find_task(cf, "a");
+
+	assert_int_equal(t->via, VIA_API);
+	assert_int_equal(t->max_tokens, 500);
+	assert_int_equal(t->max_tokens_at.line, 1);
+	assert_int_equal(t->thinking.type, THINKING_ENABLED);
+	assert_int_equal(t->thinking.budget_tokens, 1024);
+	assert_int_equal(t->thinking.at.line, 3);
+	assert_int_equal(t->cache, CACHE_1H);
+	assert_texts(&t->stop_sequences, "A|${{ task.name }}");
+	assert_int_equal(t->tools.n + t->outputs.n, 0);
+	assert_false(task_given(t, "tools"));
+	assert_string_equal(t->effort.s, "low");
+	t = find_task(cf, "b");
+	assert_int_equal(t->thinking.type, THINKING_BETWEEN_TOOLS);
+	assert_int_equal(t->max_tokens, 9);
+	assert_int_equal(t->max_tokens_at.line, 5);
+	assert_int_equal(t->cache, CACHE_NONE);
+	assert_string_equal(t->continues.s, "a");
+	t = find_task(cf, "c");
+	assert_int_equal(t->via, VIA_CLI);
+	assert_int_equal(t->max_tokens, 500);
+	assert_int_equal(t->tools.n + t->outputs.n, 2);
+	assert_null(t->continues.s);
+	/* Defaults that say how, and a task that says otherwise. */
+	cf = read_file(w,
+		"defaults: {via: api, tools: Bash}\n"
+		"tasks:\n  a: {prompt: x}\n  b: {prompt: x, via: cli}\n  c: {run: x}\n");
+	assert_int_equal(find_task(cf, "a")->via, VIA_API);
+	assert_int_equal(find_task(cf, "a")->tools.n, 0);
+	assert_int_equal(find_task(cf, "a")->max_tokens, DEFAULT_MAX_TOKENS);
+	assert_int_equal(find_task(cf, "a")->max_tokens_at.line, 0);
+	assert_int_equal(find_task(cf, "a")->thinking.type, THINKING_UNSET);
+	assert_int_equal(find_task(cf, "b")->via, VIA_CLI);
+	assert_int_equal(find_task(cf, "b")->tools.n, 1);
+}
+
+static void assert_warning(struct world *w, const char *today, const char *text)
+{
+	static const char yaml[] = "tasks: {a: {prompt: x, model: claude-sonnet-4-5}}\n";
+	const struct claudefile_place where = { .folder = ".", .today = today };
+
+	clear(w);
+	w->cf = claudefile_read_in(
+		&w->a, "Claudefile", &where, yaml, strlen(yaml), &w->mistakes, &w->warnings);
+	assert_non_null(w->cf);
+	assert_int_equal(w->warnings.n, 1);
+	assert_string_equal(w->warnings.v[0].text, text);
+}
+
+static void test_retirement(void **state)
+{
+	assert_warning(*state, "2026-11-29",
+		"model 'claude-sonnet-4-5' retires on 2026-11-30: choose another in time");
+	assert_warning(*state, "2026-11-30",
+		"model 'claude-sonnet-4-5' is retired since 2026-11-30: choose another");
+}
+
 static void test_warnings(void **state)
 {
 	struct world *w = *state;
@@ -476,8 +601,9 @@ static void test_prompt_file(void **state)
 	write_text(folder, "\xef\xbb\xbf# One: #1\r\n\n  ä ${{ page | upper }}");
 	snprintf(folder, sizeof(folder), "%s/p/d.md", root);
 	write_text(folder, "default\n");
+	const struct claudefile_place where = { .folder = root, .top = root };
 	w->cf = claudefile_read_in(
-		&w->a, "Claudefile", root, root, yaml, strlen(yaml), &w->mistakes, &w->warnings);
+		&w->a, "Claudefile", &where, yaml, strlen(yaml), &w->mistakes, &w->warnings);
 	assert_non_null(w->cf);
 	t = &find_task(w->cf, "file")->prompt;
 	assert_string_equal(t->s, "# One: #1\r\n\n  ä ${{ page | upper }}");
@@ -488,7 +614,7 @@ static void test_prompt_file(void **state)
 	assert_string_equal(find_task(w->cf, "default")->prompt.s, "default\n");
 	assert_null(find_task(w->cf, "run")->prompt.s);
 	clear(w);
-	w->cf = claudefile_read_in(&w->a, "Claudefile", root, root, prompt_in_defaults,
+	w->cf = claudefile_read_in(&w->a, "Claudefile", &where, prompt_in_defaults,
 		strlen(prompt_in_defaults), &w->mistakes, &w->warnings);
 	assert_non_null(w->cf);
 	assert_string_equal(find_task(w->cf, "t")->prompt.s, "default\n");
@@ -504,6 +630,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rerun, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lock_and_attach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limits_of_the_api, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rates, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_api, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retirement, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prompt_file, setup, teardown),

@@ -214,6 +214,91 @@ static json_t *nested(const char *open, const char *close, size_t depth)
 	return value;
 }
 
+/* error: NULL where the Messages API takes it. */
+static void suits_the_api(void **state)
+{
+	static const struct {
+		const char *schema, *error;
+	} api[] = {
+		{ "true", NULL },
+		{ "{'type': 'string', 'pattern': 'x', 'format': 'date', 'enum': ['x']}", NULL },
+		{ "{'type': 'object', 'properties': {'a': {'$ref': '#/$defs/d'}, 'b': {'$ref': "
+		  "'#/$defs/d'}}, 'additionalProperties': false, '$defs': {'d': {'type': 'null'}}}",
+			NULL },
+		{ "{'type': 'object'}",
+			"'/' is an object, and needs 'additionalProperties: false' for the "
+			"Messages API" },
+		{ "{'properties': {}, 'additionalProperties': true}",
+			"'/' is an object, and needs 'additionalProperties: false' for the "
+			"Messages API" },
+		{ "{'anyOf': [{'type': 'null'}, {'type': ['null', 'object']}]}",
+			"'/anyOf/1' is an object, and needs 'additionalProperties: false' for the "
+			"Messages API" },
+		{ "{'type': 'object', 'additionalProperties': false, 'properties': {'n': "
+		  "{'minimum': 0}}}",
+			"'/properties/n/minimum' is not taken by the Messages API: say it in a "
+			"'description'" },
+		{ "{'items': {'maximum': 0}}",
+			"'/items/maximum' is not taken by the Messages API: say it in a "
+			"'description'" },
+		{ "{'items': [{'multipleOf': 2}]}",
+			"'/items/0/multipleOf' is not taken by the Messages API: say it in a "
+			"'description'" },
+		{ "{'minLength': 0}",
+			"'/minLength' is not taken by the Messages API: say it in a "
+			"'description'" },
+		{ "{'not': {'maxLength': 2}}",
+			"'/not/maxLength' is not taken by the Messages API: say it in a "
+			"'description'" },
+		/* A property may be called so. */
+		{ "{'type': 'object', 'additionalProperties': false, 'properties': {'minimum': "
+		  "{'type': 'null'}}}",
+			NULL },
+		{ "{'type': 'array', 'minItems': 1}", NULL },
+		{ "{'type': 'array', 'minItems': 0}", NULL },
+		{ "{'type': 'array', 'minItems': 2}",
+			"'/minItems' can only be 0 or 1 for the Messages API" },
+		{ "{'$defs': {'a': {'$ref': '#/$defs/b'}, 'b': {'items': {'$ref': '#/$defs/a'}}}}",
+			"'/$defs/a/$ref/items/$ref' leads back to itself, which the Messages API "
+			"does not take" },
+		{ "{'$ref': '#'}",
+			"'/$ref' leads back to itself, which the Messages API does not take" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(api); i++) {
+		json_t *schema = read_quoted(api[i].schema);
+		struct err err = { "" };
+		bool ok;
+
+		assert_true(json_schema_check(schema, &err));
+		ok = json_schema_suits_api(schema, &err);
+		assert_string_equal(ok ? "" : err.text, api[i].error ? api[i].error : "");
+		json_decref(schema);
+	}
+}
+
+/* Each refers twice to the next: all of them are looked at once. */
+static void refers_without_end(void **state)
+{
+	enum { MANY = 60 };
+	struct str text = STR_INIT;
+	struct err err;
+
+	(void)state;
+	str_add(&text, "{\"$defs\": {");
+	for (int i = 0; i < MANY; i++)
+		str_addf(&text,
+			"\"d%d\": {\"anyOf\": [{\"$ref\": \"#/$defs/d%d\"}, {\"$ref\": "
+			"\"#/$defs/d%d\"}]}, ",
+			i, i + 1, i + 1);
+	str_addf(&text, "\"d%d\": {}}}", MANY);
+	json_t *schema = read(text.s);
+	assert_true(json_schema_suits_api(schema, &err));
+	json_decref(schema);
+	str_release(&text);
+}
+
 static void has_limits(void **state)
 {
 	json_t *deep = nested("{\"not\":", "}", 1000), *list = json_array(), *schema;
@@ -240,6 +325,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matches),
 		cmocka_unit_test(checks_schemas),
+		cmocka_unit_test(suits_the_api),
+		cmocka_unit_test(refers_without_end),
 		cmocka_unit_test(has_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

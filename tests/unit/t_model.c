@@ -1,9 +1,12 @@
 #include "spec/model.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -68,6 +71,88 @@ static void tells_what_retires(void **state)
 	assert_false(model_find("claude-opus-4-5")->retired);
 }
 
+static void says_when_it_retires(void **state)
+{
+	static const struct {
+		const char *id, *today, *text;
+	} rows[] = {
+		{ "claude-sonnet-4-5", "2026-11-29",
+			"model 'claude-sonnet-4-5' retires on 2026-11-30: choose another in time" },
+		{ "claude-sonnet-4-5", NULL,
+			"model 'claude-sonnet-4-5' retires on 2026-11-30: choose another in time" },
+		{ "claude-sonnet-4-5", "2026-11-30",
+			"model 'claude-sonnet-4-5' is retired since 2026-11-30: choose another" },
+		{ "claude-sonnet-4-5-20250929[1m]", "2027-01-01",
+			"model 'claude-sonnet-4-5-20250929[1m]' is retired since 2026-11-30: "
+			"choose another" },
+		{ "claude-opus-4-1", "2026-11-29",
+			"model 'claude-opus-4-1' is retired: choose another" },
+		{ "claude-opus-4-1", NULL, "model 'claude-opus-4-1' is retired: choose another" },
+		{ "claude-opus-5-5", "2030-01-01", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct str text = STR_INIT;
+		bool any = model_add_retirement(
+			model_find(rows[i].id), rows[i].id, rows[i].today, &text);
+		assert_string_equal(text.s, rows[i].text);
+		assert_int_equal(any, text.len > 0);
+		str_release(&text);
+	}
+}
+
+/* "lmhxM": efforts; "aebd": thinking, "!": not above high; then tokens: window, answer, cache. */
+static void tells_what_models_take(void **state)
+{
+	static const char *const rows[] = {
+		"claude-fable-5-2 lmhxM a 1000000 128000 512",
+		"claude-fable-5-1 lmhxM a 1000000 128000 512",
+		"claude-fable-5 lmhxM a 1000000 128000 512",
+		"claude-mythos-5-2 lmhxM a 1000000 128000 512",
+		"claude-mythos-5-1 lmhxM a 1000000 128000 512",
+		"claude-mythos-5 lmhxM a 1000000 128000 512",
+		"claude-opus-5-5 lmhxM a 1000000 128000 512",
+		"claude-opus-5 lmhxM ad! 1000000 128000 512",
+		"claude-opus-4-8 lmhxM ad 1000000 128000 1024",
+		"claude-opus-4-7 lmhxM ad 1000000 128000 2048",
+		"claude-opus-4-6 lmhM aed 1000000 128000 4096",
+		"claude-opus-4-5 lmh ed 200000 64000 4096",
+		"claude-opus-4-1 - ed 200000 32000 0",
+		"claude-opus-4-0 - ed 200000 32000 0",
+		"claude-sonnet-5-5 lmhxM ab! 1000000 128000 512",
+		"claude-sonnet-5 lmhxM ad 1000000 128000 1024",
+		"claude-sonnet-4-6 lmhM aed 1000000 128000 1024",
+		"claude-sonnet-4-5 - ed 200000 64000 1024",
+		"claude-sonnet-4-0 - ed 200000 64000 0",
+		"claude-3-7-sonnet - ed 200000 64000 0",
+		"claude-3-5-sonnet - - 200000 8192 0",
+		"claude-haiku-5-5 lmhxM ad! 1000000 128000 512",
+		"claude-haiku-4-5 - ed 200000 64000 4096",
+		"claude-3-5-haiku - - 200000 8192 0",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char *id = mem_strndup(rows[i], strcspn(rows[i], " "));
+		const struct model *m = model_find(id);
+		struct str text = STR_INIT;
+		assert_non_null(m);
+		str_addf(&text, "%s ", id);
+		for (int k = 0; k < 5; k++)
+			str_add(&text, m->efforts & 1u << k ? (const char[]){ "lmhxM"[k], 0 } : "");
+		str_add(&text, m->efforts ? " " : "- ");
+		for (int k = 0; k < 5; k++)
+			str_add(&text,
+				m->thinking & 1u << k ? (const char[]){ "aebd!"[k], 0 } : "");
+		str_addf(&text, "%s %ld %ld %ld", m->thinking ? "" : "-", (long)m->context,
+			(long)m->max_output, (long)m->cache_min);
+		assert_string_equal(text.s, rows[i]);
+		str_release(&text);
+		free(id);
+	}
+}
+
 static void costs(void **state)
 {
 	static const struct {
@@ -125,6 +210,8 @@ int main(void)
 		cmocka_unit_test(finds_by_every_name),
 		cmocka_unit_test(aliases_lead_to_models),
 		cmocka_unit_test(tells_what_retires),
+		cmocka_unit_test(says_when_it_retires),
+		cmocka_unit_test(tells_what_models_take),
 		cmocka_unit_test(costs),
 		cmocka_unit_test(costs_at_a_given_price),
 	};

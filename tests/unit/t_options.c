@@ -37,6 +37,8 @@ static void tell(struct str *out, const struct options *o)
 	str_addf(out, "%s%s", o->file ? " file=" : "", o->file ? o->file : "");
 	str_addf(out, "%s%s", o->dir ? " dir=" : "", o->dir ? o->dir : "");
 	str_addf(out, "%s%s", o->model ? " model=" : "", o->model ? o->model : "");
+	if (o->via)
+		str_addf(out, " via=%s", o->via);
 	if (o->jobs)
 		str_addf(out, " jobs=%ld", o->jobs);
 	if (o->load > 0)
@@ -98,6 +100,15 @@ static const struct {
 	{ "", "--progress=plane", "!--progress: 'plane' is not known; did you mean 'plain'?" },
 	{ "", "--model opus", " model=opus" },
 	{ "", "--model=", "!--model: needs an alias of a model, or an id" },
+	{ "", "--via api", " via=api" },
+	{ "", "--via=api --via cli", " via=cli" },
+	{ "", "--via batch", "!--via: batch is not built yet: use cli or api" },
+	{ "", "--via=ap", "!--via: 'ap' is not known; did you mean 'api'?" },
+	{ "", "--via=", "!--via: '' is not known: choose from cli, api" },
+	{ "CLAUDEMAKE_VIA=api", "", " via=api" },
+	{ "CLAUDEMAKE_VIA=api", "--via cli", " via=cli" },
+	{ "CLAUDEMAKE_VIA=http", "",
+		"!CLAUDEMAKE_VIA in the environment: 'http' is not known: choose from cli, api" },
 	{ "", "--timeout 1h30m", " timeout=5400000" },
 	{ "", "--timeout=0s", " timeout=0" },
 	{ "", "--timeout 90", "!--timeout: '90' needs a unit, as in 90s, 5m or 1h30m" },
