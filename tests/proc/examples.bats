@@ -37,7 +37,7 @@ rehearse() {
 @test "background-build" { rehearse background-build 5; }
 @test "batches-of-three" { rehearse batches-of-three 7; }
 @test "cheap-and-strong" { rehearse cheap-and-strong 5; }
-@test "label-many" { rehearse label-many 6; }
+@test "label-many" { rehearse label-many 7; }
 @test "page-for-each" { rehearse page-for-each 5; }
 @test "parallel-feature" { rehearse parallel-feature 3; }
 @test "quickstart" { rehearse quickstart 5; }

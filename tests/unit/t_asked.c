@@ -14,7 +14,9 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
-/* A Claudefile whose last task is looked at; the answer of each other one is in "answer". */
+/* A Claudefile whose last task is looked at; the answer of each other one is in this file. */
+static const char answer_file[] = ".claudemake/runs/r/1/answer";
+
 struct fixture {
 	struct arena arena;
 	struct mistakes mistakes;
@@ -46,7 +48,7 @@ static int remove_root(void **state)
 static const char *answer_of(void *ctx, uint32_t task)
 {
 	(void)ctx, (void)task;
-	return "answer";
+	return answer_file;
 }
 
 static bool nobody_skipped(void *ctx, uint32_t task)
@@ -66,7 +68,8 @@ static void write_answer(const char *text)
 {
 	char path[64];
 	struct err err;
-	snprintf(path, sizeof(path), "%s/answer", root);
+	snprintf(path, sizeof(path), "%s/%s", root, answer_file);
+	assert_true(file_make_parents(path, 0700, &err));
 	assert_true(file_write_private(path, text, strlen(text), &err));
 }
 
@@ -174,13 +177,14 @@ static void a_schema_the_api_refuses(void **state)
 
 	(void)state;
 	write_answer(schema);
-	look_at(&f, "tasks: {t: {prompt: x, via: api, json_schema: answer}}\n", NULL);
+	look_at(&f, "tasks: {t: {prompt: x, via: api, json_schema: .claudemake/runs/r/1/answer}}\n",
+		NULL);
 	assert_int_equal(f.a->result.outcome, OUTCOME_INVALID);
 	assert_string_equal(f.a->result.detail,
 		"'json_schema': '/minLength' is not taken by the Messages API: say it in a "
 		"'description'");
 	release(&f);
-	look_at(&f, "tasks: {t: {prompt: x, json_schema: answer}}\n", NULL);
+	look_at(&f, "tasks: {t: {prompt: x, json_schema: .claudemake/runs/r/1/answer}}\n", NULL);
 	assert_int_equal(f.a->result.outcome, OUTCOME_NONE);
 	release(&f);
 }
