@@ -206,6 +206,9 @@ class Handler(BaseHTTPRequestHandler):
             reply = demo.reply_to(request) if self.server.demo else {}
         else:
             reply = substitute(reply, {"marker": request.marker, "cwd": request.cwd()})
+        # What the cache holds counts as the request comes in, however long the answer takes.
+        cache = self.server.modes.get("cache")
+        charge = cache.charge(request.body) if cache else None
         if "hold_after" not in reply:
             self.hold(reply)
         self.pause(reply.get("delay_ms", 0) / 1000)
@@ -217,7 +220,7 @@ class Handler(BaseHTTPRequestHandler):
         entry["status"] = reply.get("status", 200)
         if entry["status"] != 200 or "body" in reply:
             return self.failure(reply, headers, entry)
-        return self.success(request, reply, headers, entry)
+        return self.success(request, reply, headers, entry, cache, charge)
 
     def refused_by_mode(self, request, headers):
         """What the rate or the checks say of it, as a reply; None: it may go on. The rate's headers come in any case."""
@@ -240,9 +243,7 @@ class Handler(BaseHTTPRequestHandler):
         data = reply["body"].encode() if "body" in reply else self.json(body)
         return [self.head(entry["status"], headers, data) + data]
 
-    def success(self, request, reply, headers, entry):
-        cache = self.server.modes.get("cache")
-        charge = cache.charge(request.body) if cache else None
+    def success(self, request, reply, headers, entry, cache, charge):
         blocks = self.content(entry["n"], request, reply)
         usage = default_usage()
         if charge:
