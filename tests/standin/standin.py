@@ -2,9 +2,9 @@
 """A scripted stand-in for the Messages API on loopback. See README.md beside this file."""
 
 import argparse
+import email.utils
 import json
 import os
-import re
 import select
 import signal
 import socket
@@ -12,199 +12,21 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 sys.dont_write_bytecode = True
 
 import demo
-from messages import error_body, events_of, filler, message_of
+from cache import Cache, tokens_in
+from checks import refusal_of
+from ledger import Ledger, write_whole
+from messages import default_usage, error_body, error_of, events_of, example_of, filler, message_of
+from messages import with_error, with_noise
+from rate import Rate
+from rules import Request, Script, ScriptError, substitute
 
 MAX_BODY = 32 << 20
 MAX_HOLD_S = 120
-MATCH_KEYS = {"marker", "model", "contains", "turn", "stream", "nth"}
-REPLY_KEYS = {
-    "text", "text_bytes", "blocks", "tool", "status", "headers", "error", "delay_ms", "gap_ms",
-    "chunks", "pings", "cut_after_bytes", "stop_reason", "usage", "hold",
-}
-
-
-class ScriptError(Exception):
-    pass
-
-
-class Request:
-    """What a rule can look at in the body of a POST."""
-
-    def __init__(self, body):
-        self.body = body
-        self.model = body.get("model", "")
-        self.stream = bool(body.get("stream"))
-        users = [m for m in body.get("messages", []) if m.get("role") == "user"]
-        self.texts = [text for m in users for text in self.texts_of(m)]
-        self.last = "\n".join(self.texts_of(users[-1])) if users else ""
-        self.tool_results = [b for m in users for b in self.blocks(m) if b["type"] == "tool_result"]
-        self.turn = sum(any(b["type"] == "tool_result" for b in self.blocks(m)) for m in users)
-        found = re.search(r"\[\[([^\[\]\s]+)\]\]", "\n".join(self.texts))
-        self.marker = found.group(1) if found else ""
-
-    @staticmethod
-    def blocks(message):
-        content = message.get("content", [])
-        return [{"type": "text", "text": content}] if isinstance(content, str) else content
-
-    @classmethod
-    def texts_of(cls, message):
-        return [b["text"] for b in cls.blocks(message) if b["type"] == "text"]
-
-    def context(self):
-        """All that claude says by itself: the system prompt and the system entries of the conversation."""
-        system = self.body.get("system", "")
-        said = [system] if isinstance(system, str) else [b.get("text", "") for b in system]
-        for message in self.body.get("messages", []):
-            if message.get("role") == "system":
-                said += self.texts_of(message)
-        return "\n".join(said + self.texts)
-
-    def cwd(self):
-        found = re.search(r"working directory: (/[^\n]*)", self.context(), re.IGNORECASE)
-        return found.group(1).strip() if found else "/"
-
-    def matches(self, want):
-        return (
-            want.get("marker", self.marker) == self.marker
-            and want.get("model", self.model) == self.model
-            and want.get("contains", "") in self.last
-            and want.get("turn", self.turn) == self.turn
-            and want.get("stream", self.stream) == self.stream
-        )
-
-
-class Script:
-    """The rules, read again whenever the file has changed; counts survive that by a rule's position."""
-
-    def __init__(self, path):
-        self.path = path
-        self.stamp = None
-        self.rules = []
-        self.seen = {}
-        self.used = {}
-        self.lock = threading.Lock()
-        self.refresh()
-
-    def refresh(self):
-        if not self.path:
-            return
-        stat = os.stat(self.path)
-        stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
-        if stamp != self.stamp:
-            with open(self.path, encoding="utf-8") as file:
-                self.rules = self.checked(json.load(file))
-            self.stamp = stamp
-
-    @staticmethod
-    def checked(rules):
-        if not isinstance(rules, list):
-            raise ScriptError("a script is a list of rules")
-        for n, rule in enumerate(rules):
-            unknown = set(rule) - {"match", "times", "reply"}
-            unknown |= set(rule.get("match", {})) - MATCH_KEYS
-            unknown |= set(rule.get("reply", {})) - REPLY_KEYS
-            if unknown:
-                raise ScriptError(f"rule {n}: unknown key {', '.join(sorted(unknown))}")
-        return rules
-
-    def reply_to(self, request):
-        """The reply of the first rule that matches, with that rule's number; None if none does."""
-        with self.lock:
-            self.refresh()
-            for n, rule in enumerate(self.rules):
-                want = rule.get("match", {})
-                if not request.matches(want):
-                    continue
-                self.seen[n] = self.seen.get(n, 0) + 1
-                if want.get("nth", self.seen[n]) != self.seen[n]:
-                    continue
-                if self.used.get(n, 0) >= rule.get("times", float("inf")):
-                    continue
-                self.used[n] = self.used.get(n, 0) + 1
-                return rule.get("reply", {}), n
-        return None, None
-
-
-class Ledger:
-    """What was asked and answered: requests.jsonl, a line when an answer is over, and stats.json at every change."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.lock = threading.Lock()
-        self.log = open(os.path.join(folder, "requests.jsonl"), "a", encoding="utf-8")
-        self.in_flight = 0
-        self.by_model = {}
-        self.stats = {
-            "in_flight": 0, "max_in_flight": 0, "max_in_flight_by_model": {}, "requests": 0,
-            "requests_by_marker": {}, "completed": {}, "finished": {},
-        }
-        self.save()
-
-    def arrived(self, request):
-        with self.lock:
-            stats = self.stats
-            stats["requests"] += 1
-            self.add(stats["requests_by_marker"], request.marker)
-            self.in_flight += 1
-            self.add(self.by_model, request.model)
-            stats["in_flight"] = self.in_flight
-            stats["max_in_flight"] = max(stats["max_in_flight"], self.in_flight)
-            most = stats["max_in_flight_by_model"]
-            most[request.model] = max(most.get(request.model, 0), self.by_model[request.model])
-            self.save()
-            return {
-                "n": stats["requests"], "in_flight": self.in_flight, "max_in_flight": stats["max_in_flight"],
-                "in_flight_of_model": self.by_model[request.model],
-                "max_in_flight_of_model": most[request.model],
-            }
-
-    def over(self, request, entry):
-        with self.lock:
-            self.in_flight -= 1
-            self.by_model[request.model] -= 1
-            self.stats["in_flight"] = self.in_flight
-            if entry["completed"] and entry["status"] == 200:
-                self.add(self.stats["completed"], request.marker)
-                if entry["stop_reason"] != "tool_use":
-                    self.add(self.stats["finished"], request.marker)
-            self.write(entry)
-            self.save()
-
-    def other(self, entry):
-        with self.lock:
-            self.write(entry)
-
-    @staticmethod
-    def add(counts, key):
-        counts[key] = counts.get(key, 0) + 1
-
-    def write(self, entry):
-        self.log.write(json.dumps(entry) + "\n")
-        self.log.flush()
-
-    def save(self):
-        write_whole(os.path.join(self.folder, "stats.json"), json.dumps(self.stats) + "\n")
-
-
-def write_whole(path, text):
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.rename(path + ".new", path)
-
-
-def substitute(value, names):
-    if isinstance(value, str):
-        return re.sub(r"\$\{(\w+)\}", lambda m: names.get(m.group(1), m.group(0)), value)
-    if isinstance(value, list):
-        return [substitute(v, names) for v in value]
-    if isinstance(value, dict):
-        return {k: substitute(v, names) for k, v in value.items()}
-    return value
 
 
 class ClientGone(Exception):
@@ -213,6 +35,30 @@ class ClientGone(Exception):
 
 class Cut(Exception):
     pass
+
+
+class Modes:
+    """The cache and the rate that the script asks for; they live as long as it says the same of them."""
+
+    kinds = {"cache": Cache, "rate": Rate}
+
+    def __init__(self, script):
+        self.script = script
+        self.told = {}
+        self.made = {}
+        self.lock = threading.Lock()
+
+    def get(self, name):
+        told = self.script.mode(name)
+        with self.lock:
+            if told != self.told.get(name):
+                self.told[name] = told
+                self.made[name] = self.kinds[name](told) if told else None
+            return self.made.get(name)
+
+    def stats(self):
+        with self.lock:
+            return {name: mode.snapshot() for name, mode in self.made.items() if mode}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -234,6 +80,30 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.not_found()
 
+    def do_CONNECT(self):
+        """As a proxy does it, to this machine only."""
+        host, _, port = self.path.rpartition(":")
+        if host not in ("127.0.0.1", "localhost"):
+            self.note(self.plain(403, error_body("permission_error", "no way to there")))
+            return
+        self.note(200)
+        with socket.create_connection((host, int(port)), timeout=10) as other:
+            self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self.relay(other)
+        self.close_connection = True
+
+    def relay(self, other):
+        ways = {self.connection: other, other: self.connection}
+        while True:
+            readable, _, _ = select.select(list(ways), [], [], self.timeout)
+            for one in readable:
+                data = one.recv(1 << 16)
+                if not data:
+                    return
+                ways[one].sendall(data)
+            if not readable:
+                return
+
     def do_POST(self):
         length = int(self.headers.get("content-length") or 0)
         if not 0 < length <= MAX_BODY:
@@ -241,10 +111,10 @@ class Handler(BaseHTTPRequestHandler):
             self.note(self.plain(413, error_body("request_too_large", f"body of {length} bytes")))
             return
         raw = self.rfile.read(length)
-        path = self.path.split("?")[0]
-        if path == "/v1/messages":
+        path = urlsplit(self.path).path
+        if path == self.server.base + "/v1/messages":
             self.messages(raw)
-        elif path == "/v1/messages/count_tokens":
+        elif path == self.server.base + "/v1/messages/count_tokens":
             self.note(self.plain(200, {"input_tokens": length // 4}))
         else:
             self.not_found()
@@ -255,24 +125,30 @@ class Handler(BaseHTTPRequestHandler):
     def note(self, status):
         self.server.ledger.other(self.entry(status=status))
 
+    def names(self):
+        return {k.lower(): v for k, v in self.headers.items()}
+
     def entry(self, **more):
-        names = {k.lower(): v for k, v in self.headers.items()}
+        names = self.names()
         return {
             "time": round(time.time(), 3), "method": self.command, "path": self.path, "headers": sorted(names),
-            "x-api-key": names.get("x-api-key"), "authorization": names.get("authorization"), **more,
+            "x-api-key": names.get("x-api-key"), "authorization": names.get("authorization"),
+            "anthropic-beta": names.get("anthropic-beta"), **more,
         }
 
     def plain(self, status, value, headers=None):
-        self.write(self.head(status, headers, value) + self.json(value))
+        self.write(self.head(status, headers, self.json(value)) + self.json(value))
         return status
 
     @staticmethod
     def json(value):
-        return b"" if value is None else json.dumps(value).encode()
+        return b"" if value is None else json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
-    def head(self, status, headers, value=None, more=None):
-        """The bytes of a response's head; without more, for a body of JSON."""
-        more = more or {"content-type": "application/json", "content-length": len(self.json(value))}
+    def head(self, status, headers, body=None):
+        """The bytes of a response's head; without a body for one that comes in chunks."""
+        more = {"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked"}
+        if body is not None:
+            more = {"content-type": "application/json", "content-length": len(body)}
         reason = self.responses.get(status, ("",))[0]
         lines = [f"HTTP/1.1 {status} {reason}", f"date: {self.date_time_string()}"]
         lines += [f"{name}: {text}" for name, text in {**more, **(headers or {})}.items()]
@@ -296,11 +172,11 @@ class Handler(BaseHTTPRequestHandler):
         )
         if server.bodies:
             write_whole(os.path.join(server.bodies, f"{counts['n']:05d}.json"), raw.decode("utf-8", "replace"))
-        last = b""
+        last = []
         try:
             last = self.answer(request, entry)
             self.still_there()
-            entry["completed"] = True
+            entry["completed"] = "error" not in entry
         except (ClientGone, OSError):
             entry["gone"] = True
             self.close_connection = True
@@ -309,13 +185,20 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         finally:
             entry["took"] = round(time.time() - entry["time"], 3)
-            server.ledger.over(request, entry)
-        self.write(last)
+            server.ledger.over(request, entry, server.modes.stats())
+        self.send(last)
+
+    def send(self, pieces):
+        for piece in pieces:
+            self.write(piece)
 
     def answer(self, request, entry):
-        """Sends all but the last piece and returns that: who has the whole answer finds it in the counts."""
+        """Sends all but the last pieces and returns these: who has the whole answer finds it in the counts."""
+        headers = {"request-id": f"req_standin_{entry['n']:05d}"}
         try:
-            reply, entry["rule"] = self.server.script.reply_to(request)
+            reply = self.refused_by_mode(request, headers)
+            if reply is None:
+                reply, entry["rule"] = self.server.script.reply_to(request)
         except (ScriptError, ValueError, OSError) as error:
             print(f"standin: {self.server.script.path}: {error}", file=sys.stderr, flush=True)
             reply = {"status": 400, "error": {"type": "invalid_request_error", "message": f"stand-in script: {error}"}}
@@ -323,31 +206,83 @@ class Handler(BaseHTTPRequestHandler):
             reply = demo.reply_to(request) if self.server.demo else {}
         else:
             reply = substitute(reply, {"marker": request.marker, "cwd": request.cwd()})
-        if "hold" in reply:
-            release = os.path.join(self.server.folder, "release-" + reply["hold"])
-            self.pause(MAX_HOLD_S, lambda: os.path.exists(release))
+        # What the cache holds counts as the request comes in, however long the answer takes.
+        cache = self.server.modes.get("cache")
+        charge = cache.charge(request.body) if cache else None
+        if "hold_after" not in reply:
+            self.hold(reply)
         self.pause(reply.get("delay_ms", 0) / 1000)
+        if reply.get("hang_up"):
+            raise Cut
+        headers.update(reply.get("headers", {}))
+        if "retry_after_date" in reply:
+            headers["retry-after"] = email.utils.formatdate(time.time() + reply["retry_after_date"], usegmt=True)
         entry["status"] = reply.get("status", 200)
-        headers = {"request-id": f"req_standin_{entry['n']:05d}", **reply.get("headers", {})}
-        if entry["status"] != 200:
-            error = reply.get("error", {})
-            body = error_body(error.get("type", "api_error"), error.get("message", "scripted"), headers["request-id"])
-            return self.head(entry["status"], headers, body) + self.json(body)
-        message = message_of(entry["n"], request.model, self.content(request, reply), reply)
+        if entry["status"] != 200 or "body" in reply:
+            return self.failure(reply, headers, entry)
+        return self.success(request, reply, headers, entry, cache, charge)
+
+    def refused_by_mode(self, request, headers):
+        """What the rate or the checks say of it, as a reply; None: it may go on. The rate's headers come in any case."""
+        rate = self.server.modes.get("rate")
+        if rate:
+            told, allowed = rate.take()
+            headers.update(told)
+            if not allowed:
+                return {"status": 429, "error": {"type": "rate_limit_error", "message": "slow down"}}
+        if not self.server.script.mode("check"):
+            return None
+        models = self.server.script.mode("models")
+        refusal = refusal_of(self.names(), request.body, models, self.server.was_paused)
+        if refusal is None:
+            return None
+        return {"status": refusal[0], "error": {"type": refusal[1], "message": refusal[2]}}
+
+    def failure(self, reply, headers, entry):
+        body = {"type": "error", "error": error_of(reply.get("error", {})), "request_id": headers["request-id"]}
+        data = reply["body"].encode() if "body" in reply else self.json(body)
+        return [self.head(entry["status"], headers, data) + data]
+
+    def success(self, request, reply, headers, entry, cache, charge):
+        blocks = self.content(entry["n"], request, reply)
+        usage = default_usage()
+        if charge:
+            usage.update(charge.usage, output_tokens=tokens_in(blocks))
+        message = message_of(entry["n"], request.model, blocks, reply, usage)
         entry["stop_reason"] = message["stop_reason"]
+        entry["usage"] = message["usage"]
+        if entry["stop_reason"] == "pause_turn":
+            self.server.paused.append(blocks)
+        self.still_there()
+        if charge:
+            cache.begun(charge)
+            cache.count(message["usage"])
         send = self.stream if request.stream else self.whole
         return send(message, reply, headers, entry)
 
     @staticmethod
-    def content(request, reply):
+    def content(n, request, reply):
+        if "content" in reply:
+            return reply["content"]
         texts = [reply["text"]] if "text" in reply else []
         if "text_bytes" in reply:
             texts = [filler(reply["text_bytes"])]
         tools = reply.get("tool", [])
         tools = tools if isinstance(tools, list) else [tools]
         if not texts and not tools and reply.get("stop_reason") != "refusal":
+            schema = request.schema()
             texts = ["stand-in answer" + (f" for {request.marker}" if request.marker else "")]
-        return texts * reply.get("blocks", 1), tools
+            texts = [json.dumps(example_of(schema))] if schema else texts
+        blocks = [{"type": "text", "text": text} for text in texts * reply.get("blocks", 1)]
+        return blocks + [
+            {"type": "tool_use", "id": f"toolu_standin_{n:05d}_{i}", "name": tool["name"], "input": tool.get("input", {})}
+            for i, tool in enumerate(tools)
+        ]
+
+    def hold(self, reply):
+        if "hold" in reply:
+            release = os.path.join(self.server.folder, "release-" + reply["hold"])
+            self.pause(MAX_HOLD_S, lambda: os.path.exists(release))
 
     def pause(self, seconds, until=lambda: False):
         """Waits, but not longer than the client does."""
@@ -364,33 +299,51 @@ class Handler(BaseHTTPRequestHandler):
             raise ClientGone
 
     def whole(self, message, reply, headers, entry):
-        self.still_there()
-        self.write(self.head(200, headers, message))
-        return self.clipped(self.json(message), reply, entry)
+        data = self.json(message)
+        self.write(self.head(200, headers, data))
+        return self.clipped(data, reply, entry)
 
     def stream(self, message, reply, headers, entry):
-        self.still_there()
-        more = {"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked"}
-        self.write(self.head(200, headers, more=more))
-        piece = b""
-        for event in events_of(message, reply.get("chunks"), reply.get("pings", 1)):
-            self.write(piece)
-            if event["type"] == "content_block_delta" and "gap_ms" in reply:
-                self.pause(reply["gap_ms"] / 1000)
-            data = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-            piece = self.clipped(data, reply, entry, chunked=True)
-        return piece + b"0\r\n\r\n"
+        self.write(self.head(200, headers))
+        events = events_of(message, reply.get("chunks"), reply.get("pings", 1))
+        if reply.get("noise"):
+            events = with_noise(events)
+        if "error_event" in reply:
+            events = with_error(events, reply["error_event"], reply["error_event"].get("after", 0))
+            entry["error"] = reply["error_event"].get("type")
+        pieces, deltas = [], 0
+        for event in events:
+            self.send(pieces)
+            if event["type"] == "content_block_delta":
+                self.before_delta(reply, deltas)
+                deltas += 1
+            data = b"event: %s\ndata: %s\n\n" % (event["type"].encode(), self.json(event))
+            if reply.get("noise"):
+                data = b": of no meaning\nid: 7\n" + data
+            if reply.get("crlf"):
+                data = data.replace(b"\n", b"\r\n")
+            pieces = self.clipped(data, reply, entry, chunked=True)
+        return [*pieces, b"0\r\n\r\n"]
+
+    def before_delta(self, reply, deltas):
+        if reply.get("hold_after") == deltas:
+            self.hold(reply)
+        if "gap_ms" in reply:
+            self.pause(reply["gap_ms"] / 1000)
 
     def clipped(self, data, reply, entry, chunked=False):
         """What to send of these bytes of a body; where the reply is to be cut in them, that is sent and Cut raised."""
         limit = reply.get("cut_after_bytes")
         part = data if limit is None else data[: max(limit - entry["sent"], 0)]
         entry["sent"] += len(part)
-        framed = b"%x\r\n%s\r\n" % (len(part), part) if chunked and part else part
+        size = reply.get("write_bytes", len(part)) or 1
+        pieces = [part[at : at + size] for at in range(0, len(part), size)]
+        if chunked:
+            pieces = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
         if len(part) < len(data):
-            self.write(framed)
+            self.send(pieces)
             raise Cut
-        return framed
+        return pieces
 
 
 class Server(ThreadingHTTPServer):
@@ -402,11 +355,17 @@ class Server(ThreadingHTTPServer):
         self.folder = options.dir
         self.script = Script(options.script)
         self.ledger = Ledger(options.dir)
+        self.modes = Modes(self.script)
         self.demo = options.demo
+        self.base = options.base.rstrip("/")
+        self.paused = []
         self.bodies = None
         if options.bodies:
             self.bodies = os.path.join(options.dir, "bodies")
             os.makedirs(self.bodies, exist_ok=True)
+
+    def was_paused(self, content):
+        return content in self.paused
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], OSError):
@@ -436,6 +395,7 @@ def main():
     parser.add_argument("--dir", required=True, help="folder for port, requests.jsonl, stats.json, bodies/")
     parser.add_argument("--script", help="JSON file of rules")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--base", default="", metavar="PATH", help="before /v1/messages, as a gateway has it")
     parser.add_argument("--demo", action="store_true", help="write the page that a prompt asks for")
     parser.add_argument("--bodies", action="store_true", help="keep each request's body in DIR/bodies")
     parser.add_argument("--watch-parent", type=int, metavar="PID", help="end when this process is gone")
