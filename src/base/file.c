@@ -328,17 +328,26 @@ static bool is_own_regular(int fd)
 }
 
 /* Emptied only once it is known to be a file that nobody else can read. */
+static int open_again(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || (is_own_regular(fd) && fchmod(fd, 0600) == 0 && ftruncate(fd, 0) == 0))
+		return fd;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
 bool file_write_private(const char *path, const void *bytes, size_t len, struct err *err)
 {
-	int fd = open(
-		path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 && errno == EEXIST)
+		fd = open_again(path);
 	if (fd < 0)
 		return err_set(err, "cannot create '%s': %s", path, strerror(errno));
-	if (!is_own_regular(fd) || fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0) {
-		err_set(err, "cannot create '%s': %s", path, strerror(errno));
-		close(fd);
-		return false;
-	}
 	bool ok = file_write_fd(fd, path, bytes, len, err);
 	if (close(fd) < 0 && ok)
 		ok = err_set(err, "cannot write '%s': %s", path, strerror(errno));
@@ -361,7 +370,8 @@ static bool make_folder(const char *path, mode_t mode, struct err *err)
 
 bool file_make_folders(const char *path, mode_t mode, struct err *err)
 {
-	if (file_is_folder(path))
+	/* Mostly it is only the last one that is missing, or none. */
+	if (mkdir(path, mode) == 0 || file_is_folder(path))
 		return true;
 	char *copy = mem_strdup(path);
 	bool ok = true;

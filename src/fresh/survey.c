@@ -317,7 +317,7 @@ static void leave(struct surveying *k)
 	for (size_t i = 0; i < a->sightings.n; i++)
 		if (is_inside(a->sightings.v[i].path))
 			vec_push(&k->wanted, files_id(m->files, a->sightings.v[i].path));
-	if (a->result.answer)
+	if (a->result.answer && hash_is_absent(&a->result.answer_hash))
 		vec_push(&k->wanted, files_id(m->files, a->result.answer));
 	k->next = on_left;
 	fetch(k);

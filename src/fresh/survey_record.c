@@ -361,7 +361,9 @@ static void make_record(struct making *k, bool sound)
 	/* A key of zeros is nobody's: what it read orders it the next time, and it runs again. */
 	if (sound)
 		record.key = a->key_hash;
-	if (a->result.answer)
+	if (a->result.answer && !hash_is_absent(&a->result.answer_hash))
+		record.answer_hash = a->result.answer_hash;
+	else if (a->result.answer)
 		record.answer_hash = look(k, files_id(m->files, a->result.answer))->hash;
 	else if (a->touched && attempt_task(a)->save)
 		record.answer_hash = look(k, files_id(m->files, attempt_task(a)->save))->hash;

@@ -123,6 +123,8 @@ static void state_free(struct state *st)
 {
 	for (int i = 0; i < ASKS; i++)
 		sqlite3_finalize(st->asks[i]);
+	sqlite3_finalize(st->of_task);
+	sqlite3_finalize(st->usage);
 	sqlite3_close(st->db);
 	if (st->lock >= 0)
 		close(st->lock);

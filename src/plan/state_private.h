@@ -22,6 +22,7 @@ struct state {
 	sqlite3 *db;  /* the caller's */
 	int format;   /* 1: only to be read, and without successes */
 	sqlite3_stmt *asks[ASKS];
+	sqlite3_stmt *of_task, *usage; /* of state_attempts() */
 	char *run;                   /* the one begun here, or NULL */
 	int lock;                    /* its lock; -1: none */
 	struct state_writer *writer; /* NULL: not attached */

@@ -57,34 +57,70 @@ static bool give_rows(sqlite3 *db, sqlite3_stmt *rows, sqlite3_stmt *usage, stat
 	return code == SQLITE_DONE || state_db_fail(db, err);
 }
 
+static sqlite3_stmt *prepare_rows(struct state *st, const char *where, struct err *err)
+{
+	char *sql = mem_printf("SELECT %s FROM attempt %s%s ORDER BY run DESC, id DESC LIMIT ?2",
+		state_attempt_columns(st->format), where ? "WHERE " : "", where ? where : "");
+	sqlite3_stmt *rows = state_db_prepare(st->db, sql, err);
+
+	free(sql);
+	return rows;
+}
+
+static sqlite3_stmt *prepare_usage(struct state *st, struct err *err)
+{
+	return state_db_prepare(st->db,
+		"SELECT model, input, output, cache_write_5m, cache_write_1h, cache_read, cost_usd "
+		"FROM usage WHERE run = (SELECT id FROM run WHERE name = ?1) AND id = ?2",
+		err);
+}
+
+static bool give_limited(struct state *st, sqlite3_stmt *rows, sqlite3_stmt *usage,
+	const char *text, size_t limit, state_attempt_cb cb, void *ctx, struct err *err)
+{
+	if (!rows || !usage)
+		return false;
+	if (text)
+		sqlite3_bind_text(rows, 1, text, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(rows, 2, limit < INT64_MAX ? (int64_t)limit : -1);
+	return give_rows(st->db, rows, usage, cb, ctx, err);
+}
+
 /* where: a condition, in which ?1 is text; or NULL. */
 static bool give_where(struct state *st, const char *where, const char *text, size_t limit,
 	state_attempt_cb cb, void *ctx, struct err *err)
 {
-	char *sql = mem_printf("SELECT %s FROM attempt %s%s ORDER BY run DESC, id DESC LIMIT %lld",
-		state_attempt_columns(st->format), where ? "WHERE " : "", where ? where : "",
-		limit < INT64_MAX ? (long long)limit : -1);
-	sqlite3_stmt *rows = state_db_prepare(st->db, sql, err);
-	sqlite3_stmt *usage = !rows ? NULL
-				    : state_db_prepare(st->db,
-					      "SELECT model, input, output, cache_write_5m, "
-					      "cache_write_1h, cache_read, cost_usd FROM usage "
-					      "WHERE run = (SELECT id FROM run WHERE name = ?1) "
-					      "AND id = ?2",
-					      err);
-	if (rows && text)
-		sqlite3_bind_text(rows, 1, text, -1, SQLITE_STATIC);
-	bool ok = rows && usage && give_rows(st->db, rows, usage, cb, ctx, err);
+	sqlite3_stmt *rows = prepare_rows(st, where, err);
+	sqlite3_stmt *usage = rows ? prepare_usage(st, err) : NULL;
+	bool ok = give_limited(st, rows, usage, text, limit, cb, ctx, err);
+
 	sqlite3_finalize(usage);
 	sqlite3_finalize(rows);
-	free(sql);
+	return ok;
+}
+
+/* Asked for each task that runs: made ready once. A callback may ask, too: then anew. */
+static bool give_of_task(struct state *st, const char *task, size_t limit, state_attempt_cb cb,
+	void *ctx, struct err *err)
+{
+	static const char where[] = "task = ?1";
+
+	if (st->of_task && sqlite3_stmt_busy(st->of_task))
+		return give_where(st, where, task, limit, cb, ctx, err);
+	if (!st->of_task)
+		st->of_task = prepare_rows(st, where, err);
+	if (st->of_task && !st->usage)
+		st->usage = prepare_usage(st, err);
+	bool ok = give_limited(st, st->of_task, st->usage, task, limit, cb, ctx, err);
+	sqlite3_reset(st->of_task);
 	return ok;
 }
 
 bool state_attempts(struct state *st, const char *task, size_t limit, state_attempt_cb cb,
 	void *ctx, struct err *err)
 {
-	return give_where(st, task ? "task = ?1" : NULL, task, limit, cb, ctx, err);
+	return task ? give_of_task(st, task, limit, cb, ctx, err)
+		    : give_where(st, NULL, NULL, limit, cb, ctx, err);
 }
 
 bool state_left(struct state *st, state_attempt_cb cb, void *ctx, struct err *err)

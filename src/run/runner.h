@@ -32,6 +32,7 @@ struct result {
 	char *detail;           /* one line for people: why */
 	char *note;             /* one line for people: a warning beside a success */
 	char *answer;           /* path from the root of the file with the final answer, or NULL */
+	struct hash answer_hash; /* of what is in it; zeros: not known */
 	char *out, *err;        /* paths from the root of what was printed, or NULL */
 	struct model_usage usage[USAGE_MODELS_MAX];
 	size_t nusage;

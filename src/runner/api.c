@@ -144,6 +144,7 @@ static void keep_answer(struct call *c)
 	if (file_write_private(
 		    attempt_path(a, file_of(a, "answer")), c->text.s, c->text.len, &err)) {
 		a->result.answer = mem_strdup(file_of(a, "answer"));
+		a->result.answer_hash = hash_bytes(c->text.s, c->text.len);
 	} else if (a->result.outcome == OUTCOME_NONE) {
 		a->unwritten = true;
 		attempt_fail(a, OUTCOME_SPAWN, "%s", err.text);

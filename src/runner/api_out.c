@@ -9,7 +9,7 @@
 
 enum {
 	GATHERED_MAX = 8192,
-	GATHERED_MS = 1000,
+	GATHERED_MS = 2000,
 };
 
 void api_out_init(struct api_out *o, const char *path)

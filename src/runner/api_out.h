@@ -1,6 +1,6 @@
 /*
  * The file of an attempt to which the events of its answer are written, a line each. Gathered, so
- * that thousands of answers at once are not thousands of writes; no later than a second, for who
+ * that thousands of answers at once are not thousands of writes; no later than two seconds, for who
  * follows it. Not open in between: so many files could not be.
  */
 #ifndef RUNNER_API_OUT_H

@@ -158,6 +158,7 @@ static void keep_answer(struct work *w)
 	if (file_write_private(
 		    attempt_path(w->a, file_of(w->a, "answer")), answer->s, answer->len, &err)) {
 		w->a->result.answer = kept_path(w, "answer");
+		w->a->result.answer_hash = hash_bytes(answer->s, answer->len);
 	} else if (w->a->result.outcome == OUTCOME_NONE) {
 		w->a->unwritten = true;
 		attempt_fail(w->a, OUTCOME_SPAWN, "%s", err.text);
