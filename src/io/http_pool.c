@@ -173,8 +173,6 @@ static void starved_came(void *ctx)
 
 static void call_begin(struct http_pool *p, struct http_call *c)
 {
-	if (p->shares)
-		curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, 1L);
 	c->added = true;
 	p->nadded++;
 	curl_multi_add_handle(p->multi, c->easy);
