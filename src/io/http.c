@@ -68,7 +68,8 @@ void http_free(struct http *h)
 }
 
 /* libcurl sends a request once more by itself when a connection that was used before ends without
- * an answer. That may be paid for twice: the second time, it is refused. */
+ * an answer, or says that it takes fewer at once. The first may be paid for twice, and the two
+ * can't be told apart: the second time, it is refused. */
 static int before_request(void *ctx, char *to, char *from, int to_port, int from_port)
 {
 	struct http_call *c = ctx;
@@ -76,6 +77,7 @@ static int before_request(void *ctx, char *to, char *from, int to_port, int from
 	(void)to, (void)from, (void)to_port, (void)from_port;
 	if (c->cancelled || c->asked) {
 		c->why = "the connection was lost before an answer came";
+		c->pool->crowded = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
 	pool_asked(c->pool, c);

@@ -10,7 +10,8 @@
  * stopped, for the first may have been paid for. The caller ignores SIGPIPE.
  *
  * From the environment, as the program curl has it: http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY,
- * CURL_CA_BUNDLE or else SSL_CERT_FILE, SSL_CERT_DIR. Certificates are always verified, and redirects never followed.
+ * CURL_CA_BUNDLE or else SSL_CERT_FILE, SSL_CERT_DIR. Certificates are always verified, and
+ * redirects never followed.
  */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
