@@ -68,7 +68,8 @@ void http_free(struct http *h)
 }
 
 /* libcurl sends a request once more by itself when a connection that was used before ends without
- * an answer. That may be paid for twice: the second time, it is refused. */
+ * an answer, or says that it takes fewer at once. The first may be paid for twice, and the two
+ * can't be told apart: the second time, it is refused. */
 static int before_request(void *ctx, char *to, char *from, int to_port, int from_port)
 {
 	struct http_call *c = ctx;
@@ -76,6 +77,7 @@ static int before_request(void *ctx, char *to, char *from, int to_port, int from
 	(void)to, (void)from, (void)to_port, (void)from_port;
 	if (c->cancelled || c->asked) {
 		c->why = "the connection was lost before an answer came";
+		c->pool->crowded = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
 	pool_asked(c->pool, c);
@@ -155,7 +157,8 @@ static size_t head_came(char *bytes, size_t size, size_t n, void *ctx)
 	return c->cancelled ? 0 : len;
 }
 
-static void set_limits_of_trust(CURL *easy, const struct http *h)
+/* What is the same for all calls. */
+static void set_always(CURL *easy, const struct http *h)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -169,57 +172,51 @@ static void set_limits_of_trust(CURL *easy, const struct http *h)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, h->ca_file);
 	if (h->ca_folder)
 		curl_easy_setopt(easy, CURLOPT_CAPATH, h->ca_folder);
-}
-
-static void set_callbacks(struct http_call *c)
-{
-	CURL *easy = c->easy;
-
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, c);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->error);
-	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
-	curl_easy_setopt(easy, CURLOPT_PREREQDATA, c);
-	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, socket_made);
-	curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_came);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, head_came);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
-}
-
-static void set_connection(struct http_call *c, const struct http_request *r)
-{
-	CURL *easy = c->easy;
-	bool tls = c->pool == &c->pool->http->tls;
-
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-		tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_GAP_S);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-		r->connect_timeout_ms > 0 ? (long)r->connect_timeout_ms : (long)CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, socket_made);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_came);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, head_came);
 }
 
+static void set_owner(CURL *easy, struct http_call *c)
+{
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, c);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c ? c->error : NULL);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, c);
+	curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
+}
+
+/* Every option, for the handle may have had another call before. */
 static void set_request(struct http_call *c, const struct http_request *r)
 {
 	CURL *easy = c->easy;
+	bool tls = c->pool == &c->pool->http->tls;
+	int64_t timeout = r->connect_timeout_ms > 0 ? r->connect_timeout_ms : CONNECT_MS;
 	const char **header;
 
-	curl_easy_setopt(easy, CURLOPT_URL, r->url);
 	vec_each (header, r->headers)
 		c->headers = curl_slist_append(c->headers, *header);
 	c->headers = curl_slist_append(c->headers, "Expect:");
+	set_owner(easy, c);
+	curl_easy_setopt(easy, CURLOPT_URL, r->url);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->headers);
-	if (r->body) {
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
-	}
-	if (strcmp(r->method, r->body ? "POST" : "GET") != 0)
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+		tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, c->pool->shares ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+	curl_easy_setopt(easy, r->body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
+		strcmp(r->method, r->body ? "POST" : "GET") == 0 ? NULL : r->method);
 }
 
 /* What a URL names: "host" or "host:port", without whoever logs in there. */
@@ -267,7 +264,24 @@ static bool check_headers(const struct strs *headers, struct err *err)
 
 static CURL *easy_take(struct http *h)
 {
-	return h->spare.n ? h->spare.v[--h->spare.n] : curl_easy_init();
+	CURL *easy = h->spare.n ? h->spare.v[--h->spare.n] : NULL;
+
+	if (!easy && (easy = curl_easy_init()))
+		set_always(easy, h);
+	return easy;
+}
+
+/* Not reset: libcurl 7.88 then forgets the size of a buffer that it keeps, and writes beyond it. */
+static void easy_give(struct http *h, CURL *easy)
+{
+	if (h->spare.n < h->window) {
+		set_owner(easy, NULL);
+		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+		vec_push(&h->spare, easy);
+	} else {
+		curl_easy_cleanup(easy);
+	}
 }
 
 struct http_call *http_start(struct http *h, const struct http_request *request,
@@ -290,9 +304,6 @@ struct http_call *http_start(struct http *h, const struct http_request *request,
 		call_free(c);
 		return NULL;
 	}
-	set_callbacks(c);
-	set_limits_of_trust(c->easy, h);
-	set_connection(c, request);
 	set_request(c, request);
 	pool_add(c->pool, c);
 	return c;
@@ -306,14 +317,8 @@ void http_cancel(struct http_call *c)
 
 void call_free(struct http_call *c)
 {
-	struct http *h = c->pool->http;
-
-	if (c->easy && h->spare.n < h->window) {
-		curl_easy_reset(c->easy);
-		vec_push(&h->spare, c->easy);
-	} else {
-		curl_easy_cleanup(c->easy);
-	}
+	if (c->easy)
+		easy_give(c->pool->http, c->easy);
 	curl_slist_free_all(c->headers);
 	free(c->place);
 	free(c);

@@ -9,8 +9,9 @@
  * A request is sent once: libcurl's own second try, when a connection ends without an answer, is
  * stopped, for the first may have been paid for. The caller ignores SIGPIPE.
  *
- * From the environment, as curl has it: http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY,
- * SSL_CERT_FILE, SSL_CERT_DIR. Certificates are always verified, and redirects never followed.
+ * From the environment, as the program curl has it: http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY,
+ * CURL_CA_BUNDLE or else SSL_CERT_FILE, SSL_CERT_DIR. Certificates are always verified, and
+ * redirects never followed.
  */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H

@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum {
+	STREAMS_MIN = 25,
 	STREAMS = 100,    /* of one connection: what servers allow at least, by RFC 9113 */
 	LIMIT_MIN = 2,    /* connections: one that is going away, and the next */
 	STARVED_MS = 500, /* so long a call waits for a place before there may be more of them */
@@ -115,6 +116,15 @@ static void set_limit(struct http_pool *p, unsigned limit)
 	curl_multi_setopt(p->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)limit);
 }
 
+static void set_streams(struct http_pool *p, unsigned streams)
+{
+	unsigned limit = (p->http->window + streams - 1) / streams;
+
+	p->streams = streams;
+	curl_multi_setopt(p->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)streams);
+	set_limit(p, limit > p->limit ? limit : p->limit);
+}
+
 /* Does it wait inside libcurl for a place on a connection that others make? */
 static bool call_waits(const struct http_call *c)
 {
@@ -173,8 +183,6 @@ static void starved_came(void *ctx)
 
 static void call_begin(struct http_pool *p, struct http_call *c)
 {
-	if (p->shares)
-		curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, 1L);
 	c->added = true;
 	p->nadded++;
 	curl_multi_add_handle(p->multi, c->easy);
@@ -239,7 +247,6 @@ void pool_asked(struct http_pool *p, struct http_call *c)
 
 void pool_unshared(struct http_pool *p)
 {
-	p->widen = p->shares;
 	p->shares = false;
 }
 
@@ -291,6 +298,22 @@ static void bury(struct http_pool *p)
 	p->dead.n = 0;
 }
 
+/* As many connections as it takes, now that more is known of them. A server that takes fewer calls
+ * on one than we thought shows it by refusing some. */
+static void widen(struct http_pool *p)
+{
+	if (!p->limit) {
+		return;
+	} else if (!p->shares) {
+		set_limit(p, 0);
+		wake_waiting(p);
+	} else if (p->crowded && p->streams > STREAMS_MIN) {
+		set_streams(p, p->streams / 2);
+		wake_waiting(p);
+	}
+	p->crowded = false;
+}
+
 static void pool_settle(struct http_pool *p)
 {
 	CURLMsg *message;
@@ -298,11 +321,7 @@ static void pool_settle(struct http_pool *p)
 
 	p->settling = true;
 	bury(p);
-	if (p->widen) {
-		p->widen = false;
-		set_limit(p, 0);
-		wake_waiting(p);
-	}
+	widen(p);
 	while ((message = curl_multi_info_read(p->multi, &left))) {
 		CURLcode code = message->data.result;
 		void *c;
@@ -315,8 +334,6 @@ static void pool_settle(struct http_pool *p)
 
 bool pool_init(struct http_pool *p, struct http *h, bool shares, struct err *err)
 {
-	unsigned limit = (h->window + STREAMS - 1) / STREAMS;
-
 	*p = (struct http_pool){ .http = h, .shares = shares, .known = !shares };
 	p->multi = curl_multi_init();
 	if (!p->multi)
@@ -329,10 +346,10 @@ bool pool_init(struct http_pool *p, struct http *h, bool shares, struct err *err
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
 	curl_multi_setopt(p->multi, CURLMOPT_PIPELINING,
 		shares ? (long)CURLPIPE_MULTIPLEX : (long)CURLPIPE_NOTHING);
-	curl_multi_setopt(p->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
 	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, (long)h->window + LIMIT_MIN);
+	p->limit = shares ? LIMIT_MIN : 0;
 	if (shares)
-		set_limit(p, limit > LIMIT_MIN ? limit : LIMIT_MIN);
+		set_streams(p, STREAMS);
 	return true;
 }
 

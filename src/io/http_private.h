@@ -29,7 +29,9 @@ struct http_pool {
 	bool shares;    /* connections carry many calls at once, as far as is known */
 	bool known;     /* a connection has shown what it can: calls need not wait for that */
 	bool inside;    /* libcurl runs */
-	bool settling, widen;
+	bool settling;
+	unsigned streams;             /* calls on a connection, at most */
+	bool crowded;                 /* there were more than the server takes, it seems */
 	uint64_t watched;             /* the last call that `starved` looks at; 0: it is not set */
 	VEC(struct http_call *) dead; /* cancelled from inside */
 };
