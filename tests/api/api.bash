@@ -41,3 +41,54 @@ h2_stop() {
 	wait "$H2_PID" 2>/dev/null || :
 	H2_PID=
 }
+
+# need_api: the test is skipped where claudemake does not know via: api yet.
+need_api() {
+	[ -x "${CLAUDEMAKE:-}" ] || skip "CLAUDEMAKE names no program"
+}
+
+# api_start RULES [MEMBER...]: the scripted stand-in, which refuses what the API would refuse; MEMBER is one more of its
+# script, such as '"cache": true'.
+api_start() {
+	local rules=$1 member more=
+	shift
+	for member; do
+		more+=", $member"
+	done
+	standin_start "{\"check\": true, \"rules\": $rules$more}"
+}
+
+# asked [MARKER]: how many requests came, or how many with that marker.
+asked() {
+	if [ $# -gt 0 ]; then standin_stat requests_by_marker "$1"; else standin_stat requests; fi
+}
+
+# sent N PYTHON-EXPRESSION: of the N-th request's body b; prints what the expression is.
+sent() {
+	/usr/bin/python3 - "$STANDIN_DIR/bodies/$(printf %05d "$1").json" "$2" <<'PY'
+import base64, json, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    b = json.load(file)
+print(eval(sys.argv[2]))
+PY
+}
+
+# logged N KEY: of the N-th request, as the stand-in logged it.
+logged() {
+	/usr/bin/python3 - "$STANDIN_DIR/requests.jsonl" "$1" "$2" <<'PY'
+import json, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    entries = [e for e in map(json.loads, file) if "n" in e]
+print(next(e for e in entries if e["n"] == int(sys.argv[2])).get(sys.argv[3]))
+PY
+}
+
+# waited MARKER: milliseconds from the first request with it to the second.
+waited() {
+	/usr/bin/python3 - "$STANDIN_DIR/requests.jsonl" "$1" <<'PY'
+import json, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    times = sorted(e["time"] for e in map(json.loads, file) if e.get("marker") == sys.argv[2])
+print(round(1000 * (times[1] - times[0])))
+PY
+}

@@ -5,7 +5,7 @@ import os
 import re
 import threading
 
-MATCH_KEYS = {"marker", "model", "contains", "turn", "stream", "nth", "messages"}
+MATCH_KEYS = {"marker", "model", "contains", "turn", "stream", "nth", "messages", "asked"}
 REPLY_KEYS = {
     "text", "text_bytes", "blocks", "tool", "content", "status", "headers", "error", "body", "retry_after_date",
     "delay_ms", "gap_ms", "chunks", "pings", "cut_after_bytes", "stop_reason", "stop_sequence", "stop_details", "usage",
@@ -81,6 +81,7 @@ class Script:
         self.rules = []
         self.seen = {}
         self.used = {}
+        self.asked = {}
         self.lock = threading.Lock()
         self.refresh()
 
@@ -122,9 +123,10 @@ class Script:
         """The reply of the first rule that matches, with that rule's number; None if none does."""
         with self.lock:
             self.refresh()
+            asked = self.asked[request.marker] = self.asked.get(request.marker, 0) + 1
             for n, rule in enumerate(self.rules):
                 want = rule.get("match", {})
-                if not request.matches(want):
+                if not request.matches(want) or want.get("asked", asked) != asked:
                     continue
                 self.seen[n] = self.seen.get(n, 0) + 1
                 if want.get("nth", self.seen[n]) != self.seen[n]:

@@ -334,7 +334,7 @@ class Handler(BaseHTTPRequestHandler):
     def clipped(self, data, reply, entry, chunked=False):
         """What to send of these bytes of a body; where the reply is to be cut in them, that is sent and Cut raised."""
         limit = reply.get("cut_after_bytes")
-        part = data if limit is None else data[: max(limit - entry["sent"], 0)]
+        part = data if limit is None else data[: max(int(limit) - entry["sent"], 0)]
         entry["sent"] += len(part)
         size = reply.get("write_bytes", len(part)) or 1
         pieces = [part[at : at + size] for at in range(0, len(part), size)]

@@ -1,0 +1,265 @@
+#!/usr/bin/env bats
+# via: api: failures of the service and of the network, and how claudemake itself is stopped.
+
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
+bats_require_minimum_version 1.5.0
+load ../lib
+load ../run
+load api
+
+setup() {
+	need_api
+	setup_run
+}
+
+teardown() {
+	teardown_run
+}
+
+# one_task [KEY...]: a task t with these more.
+one_task() {
+	local key more=
+	for key; do
+		more+=", $key"
+	done
+	printf 'tasks:\n  t: { via: api, prompt: "[[t]]"%s }\n' "$more" >Claudefile
+}
+
+@test "a stream cut at each of its bytes: waited out before content, after it by retry" {
+	api_start '[{"match": {"asked": 1}, "reply": {"text": "ok", "cut_after_bytes": "${marker}"}}, {"reply": {"text": "ok"}}]'
+	/usr/bin/python3 - "$TESTS/standin" >offsets <<'PY'
+import json, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+from messages import default_usage, events_of, message_of
+message = message_of(10000, "claude-haiku-5-5", [{"type": "text", "text": "ok"}], {}, default_usage())
+size = 0
+for event in events_of(message, None, 1):
+    size += len(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n")
+    if event["type"] == "content_block_start":
+        begun = size
+print("\n".join(f"{n:05}" for n in range(size)))
+open("begun", "w").write(str(begun))
+PY
+	claudefile <<-'YAML'
+	limits: { requests: 2000, budget_usd: none }
+	tasks:
+	  t: { via: api, model: haiku, matrix: { at: { lines: offsets } }, prompt: "[[${{ at }}]]" }
+	YAML
+	cm_run 1 -k
+	begun=$(cat begun) total=$(wc -l <offsets)
+	# The task's name tells where it was cut. The block's begin is whole one byte earlier: its last newline says nothing.
+	[ "$(db "select count(*) from attempt where outcome not in ('ok', 'network')")" = 0 ]
+	[ "$(db "select count(*) from attempt where content and outcome = 'network' and substr(task, 3) + 0 < $begun - 2")" = 0 ]
+	[ "$(db "select count(*) from attempt where not content and outcome = 'network' and substr(task, 3) + 0 > $begun")" = 0 ]
+	# Without content each was asked again and went well; with content it failed, as there is no retry.
+	[ "$(db "select count(distinct task) from attempt where outcome = 'ok' and substr(task, 3) + 0 < $begun - 2")" = $((begun - 2)) ]
+	failed=$(db "select count(distinct task) from attempt where outcome = 'network' and content")
+	[ "$failed" -gt $((total - begun - 70)) ]
+	[ "$(db "select max(n) from (select count(*) as n from attempt group by task)")" = 2 ]
+	[ "$(asked)" = "$(db "select count(*) from attempt")" ]
+	# What failed is asked again by the next run, and nothing else is.
+	before=$(asked)
+	cm_run 0
+	[ $(($(asked) - before)) -ge "$failed" ]
+}
+
+@test "no answer at all, a connection that is refused" {
+	api_start '[{"match": {"asked": 1}, "reply": {"hang_up": true}}]'
+	one_task
+	cm_run 0 t
+	[ "$(outcomes t)" = "network ok" ]
+	[ "$(asked)" = 2 ]
+	printf 'limits: { wait: 1s }\n' >>Claudefile
+	CM_ENV=(ANTHROPIC_BASE_URL=http://127.0.0.1:1)
+	cm_run 1 -B t
+	[[ $(outcomes t) == "network ok network"* ]]
+	[[ $stderr == *"127.0.0.1"* ]]
+}
+
+@test "an error in mid-stream: before content it is waited out, after it retry counts" {
+	api_start '[
+		{"match": {"asked": 1, "marker": "before"}, "reply": {"content": [], "error_event": {"type": "overloaded_error", "message": "no"}}},
+		{"match": {"asked": 1, "marker": "after"},
+			"reply": {"text": "abcdef", "chunks": 6, "error_event": {"type": "overloaded_error", "message": "no", "after": 3}}},
+		{"match": {"asked": 1, "marker": "retry"},
+			"reply": {"text": "abcdef", "chunks": 6, "error_event": {"type": "api_error", "message": "no", "after": 3}}},
+		{"match": {"asked": 1, "marker": "rate"},
+			"reply": {"content": [], "error_event": {"type": "rate_limit_error", "message": "no"}}},
+		{"reply": {"text": "whole"}}]'
+	claudefile <<-'YAML'
+	defaults: { via: api }
+	tasks:
+	  before: { prompt: "[[before]]", model: haiku }
+	  after: { prompt: "[[after]]", model: sonnet }
+	  retry: { prompt: "[[retry]]", model: opus, retry: { times: 1, delay: 0s } }
+	  rate: { prompt: "[[rate]]", model: fable }
+	YAML
+	cm_run 1 -k before after retry rate
+	[ "$(outcomes before)" = "overloaded ok" ]
+	[ "$(outcomes after)" = "overloaded" ]
+	[ "$(outcomes retry)" = "server ok" ]
+	[ "$(outcomes rate)" = "rate_limit ok" ]
+	[ "$output" = $'whole\nwhole\nwhole' ] || [ "$output" = wholewholewhole ]
+}
+
+@test "a page of HTML: with 200 it is not the API, with 502 the service is out of reach" {
+	api_start '[{"match": {"asked": 1, "marker": "t"}, "reply": {"status": 200, "body": "<html>log in</html>",
+			"headers": {"content-type": "text/html"}}},
+		{"match": {"asked": 2, "marker": "t"}, "reply": {"status": 502, "body": "<html>Bad Gateway</html>",
+			"headers": {"content-type": "text/html"}}}]'
+	one_task
+	cm_run 0 t
+	[ "$(outcomes t)" = "network server ok" ]
+	[ "$output" = "stand-in answer for t" ]
+}
+
+@test "429: retry-after in seconds, as a date, in ms, none, and x-should-retry" {
+	local error='"status": 429, "error": {"type": "rate_limit_error", "message": "slow down"}'
+	api_start "[
+		{\"match\": {\"asked\": 1, \"marker\": \"seconds\"}, \"reply\": {$error, \"headers\": {\"retry-after\": \"2\"}}},
+		{\"match\": {\"asked\": 1, \"marker\": \"date\"}, \"reply\": {$error, \"retry_after_date\": 3}},
+		{\"match\": {\"asked\": 1, \"marker\": \"ms\"}, \"reply\": {$error, \"headers\": {\"retry-after-ms\": \"1300\", \"retry-after\": \"9\"}}},
+		{\"match\": {\"asked\": 1, \"marker\": \"none\"}, \"reply\": {$error}},
+		{\"match\": {\"asked\": 1, \"marker\": \"never\"}, \"reply\": {$error, \"headers\": {\"x-should-retry\": \"false\"}}}]"
+	claudefile <<-'YAML'
+	defaults: { via: api }
+	tasks:
+	  seconds: { prompt: "[[seconds]]", model: haiku }
+	  date: { prompt: "[[date]]", model: sonnet }
+	  ms: { prompt: "[[ms]]", model: opus }
+	  none: { prompt: "[[none]]", model: fable }
+	  never: { prompt: "[[never]]", model: claude-opus-5 }
+	YAML
+	cm_run 1 -k seconds date ms none never
+	for task in seconds date ms none; do
+		[ "$(outcomes $task)" = "rate_limit ok" ]
+	done
+	[ "$(outcomes never)" = failed ]
+	[ "$(asked never)" = 1 ]
+	[ "$(waited seconds)" -ge 2000 ]
+	[ "$(waited date)" -ge 1900 ]
+	[ "$(waited ms)" -ge 1300 ]
+	[ "$(waited ms)" -lt 9000 ]
+	[ "$(waited none)" -lt 5000 ]
+}
+
+@test "a storm of 529 is waited out, not counted as tries" {
+	api_start '[{"times": 12, "reply": {"status": 529, "headers": {"retry-after-ms": "200"},
+		"error": {"type": "overloaded_error", "message": "busy"}}}]'
+	claudefile <<-'YAML'
+	tasks:
+	  t: { via: api, matrix: { n: [1, 2, 3, 4, 5, 6] }, prompt: "[[t${{ n }}]]", retry: 0 }
+	YAML
+	cm_run 0
+	[ "$(db "select count(*) from attempt where outcome = 'overloaded'")" = 12 ]
+	[ "$(db "select count(*) from attempt where outcome = 'ok'")" = 6 ]
+	[ "$(asked)" = 18 ]
+}
+
+@test "limits.wait bounds the waiting" {
+	api_start '[{"reply": {"status": 429, "headers": {"retry-after": "60"}, "error": {"type": "rate_limit_error"}}}]'
+	one_task
+	printf 'limits: { wait: 2s }\n' >>Claudefile
+	SECONDS=0
+	cm_run 1 t
+	[ "$SECONDS" -lt 20 ]
+	[ "$(outcomes t)" = rate_limit ]
+}
+
+@test "a spend limit is not tried again, and nothing else starts on that account" {
+	for code in enforced_spend_limit_reached contract_spend_limit_reached; do
+		standin_stop
+		rm -rf "$STANDIN_DIR" .claudemake
+		mkdir "$STANDIN_DIR"
+		api_start '[{"reply": {"status": 429, "error": {"type": "rate_limit_error", "message": "spent", "error_code": "'$code'"}}}]'
+		claudefile <<-'YAML'
+		limits: { requests: 1 }
+		tasks:
+		  t: { via: api, matrix: { n: [1, 2, 3] }, prompt: "[[t${{ n }}]]", retry: 3, model: [haiku, opus] }
+		YAML
+		cm_run 1 -k
+		[ "$(asked)" = 1 ]
+		[ "$(db "select outcome from attempt")" = billing ]
+		[[ $stderr == *spent* ]]
+	done
+}
+
+@test "the ramp limit is waited out as it says" {
+	api_start '[{"match": {"asked": 1}, "reply": {"status": 429, "headers": {"retry-after": "1"},
+		"error": {"type": "rate_limit_error", "message": "ramp up gradually", "error_code": "ramp_limit_exceeded"}}}]'
+	one_task
+	cm_run 0 t
+	[ "$(outcomes t)" = "rate_limit ok" ]
+	[ "$(waited t)" -ge 1000 ]
+}
+
+@test "what is not tried again: each status with its class" {
+	one_task 'retry: 2'
+	while read -r status type class; do
+		standin_stop
+		rm -rf "$STANDIN_DIR" .claudemake
+		mkdir "$STANDIN_DIR"
+		api_start '[{"reply": {"status": '"$status"', "error": {"type": "'"$type"'", "message": "the reason"}}}]'
+		cm_run 1 t
+		[ "$(outcomes t)" = "$class" ]
+		[ "$(asked)" = 1 ]
+		[[ $stderr == *"the reason"* ]]
+		[[ $stderr == *req_standin_00001* ]]
+	done <<-'END'
+	400 invalid_request_error invalid
+	401 authentication_error auth
+	402 billing_error billing
+	403 permission_error auth
+	404 not_found_error invalid
+	413 request_too_large invalid
+	END
+}
+
+@test "what the service fails with is waited out: 408, 409, 500, 503, 504" {
+	api_start '[{"match": {"asked": 1}, "reply": {"status": 408}}, {"match": {"asked": 2}, "reply": {"status": 409}},
+		{"match": {"asked": 3}, "reply": {"status": 500}}, {"match": {"asked": 4}, "reply": {"status": 503,
+		"headers": {"retry-after-ms": "100"}}}, {"match": {"asked": 5}, "reply": {"status": 504, "headers": {"retry-after-ms": "100"}}}]'
+	one_task
+	cm_run 0 t
+	[ "$(outcomes t)" = "server server server server server ok" ]
+}
+
+@test "kill -9 in mid-call: lost, counted, and asked again by the next run" {
+	api_start '[{"match": {"asked": 1}, "reply": {"text": "abcdef", "chunks": 6, "hold": "gate", "hold_after": 3,
+		"usage": {"input_tokens": 5000}}}, {"reply": {"text": "whole"}}]'
+	one_task 'save: t.md' 'model: opus'
+	cm_start t
+	wait_for '[ "$(standin_stat in_flight)" = 1 ]'
+	wait_for 'grep -q content_block_delta .claudemake/runs/*/*/out' 5
+	kill -KILL "$CM_PID"
+	wait "$CM_JOB" || :
+	CM_PID=
+	wait_for '[ "$(standin_stat in_flight)" = 0 ]'
+	[ ! -e t.md ]
+	cm_run 0 t
+	[ "$(outcomes t)" = "lost ok" ]
+	[ "$(cat t.md)" = whole ]
+	[ "$(asked)" = 2 ]
+	[ "$(db "select cost_usd > 0.019, cost_unknown from attempt where outcome = 'lost'")" = "1|1" ]
+	cm_run 0 t
+	[ "$(asked)" = 2 ]
+}
+
+@test "Ctrl-C: the calls end at once, the next run asks again" {
+	api_start '[{"match": {"asked": 1}, "reply": {"hold": "gate"}}]'
+	claudefile <<-'YAML'
+	tasks:
+	  t: { via: api, matrix: { n: [1, 2, 3] }, prompt: "[[t${{ n }}]]", save: "t${{ n }}.md" }
+	YAML
+	cm_start
+	wait_for '[ "$(standin_stat in_flight)" = 3 ]'
+	kill -INT "$CM_PID"
+	cm_ends 130
+	[ "$(db "select group_concat(distinct outcome) from attempt")" = interrupted ]
+	wait_for '[ "$(standin_stat in_flight)" = 0 ]'
+	[ ! -e t1.md ]
+	cm_run 0
+	[ "$(cat t3.md)" = "stand-in answer for t3" ]
+	[ "$(asked)" = 6 ]
+}
