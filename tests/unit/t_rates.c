@@ -111,6 +111,7 @@ struct row {
 	double per_second; /* 0: 50 */
 	size_t tasks;      /* 0: 5,000 */
 	unsigned requests; /* 0: 1,000 */
+	int64_t late_ms;   /* of wake-ups, at most */
 };
 
 #define FAST  .latency_min = 20, .latency_max = 20, .head_ms = 2
@@ -119,33 +120,32 @@ struct row {
 
 /* A burst of 1 refuses who comes a moment early: there is no jitter that leaves it 95 %. */
 static const struct row truthful[] = {
-	{ .title = "burst 1, fast", .service = { .burst = 1, FAST } },
-	{ .title = "burst 1, slow", .service = { .burst = 1, SLOW } },
-	{ .title = "burst 1, mixed", .service = { .burst = 1, MIXED } },
-	{ .title = "burst 1, jitter",
-		.service = { .burst = 1, MIXED, .jitter = 3 },
-		.least_used = 0.75 },
-	{ .title = "burst 2, jitter", .service = { .burst = 2, MIXED, .jitter = 10 } },
-	{ .title = "burst 10, fast", .service = { .burst = 10, FAST, .jitter = 10 } },
-	{ .title = "burst 10, slow", .service = { .burst = 10, SLOW, .jitter = 10 } },
-	{ .title = "burst 10, mixed", .service = { .burst = 10, MIXED, .jitter = 10 } },
-	{ .title = "burst 50, fast", .service = { .burst = 50, FAST, .jitter = 10 } },
-	{ .title = "burst 50, slow", .service = { .burst = 50, SLOW, .jitter = 50 } },
-	{ .title = "burst 50, mixed", .service = { .burst = 50, MIXED, .jitter = 50 } },
-	{ .title = "burst of a minute", .service = { .burst = 3000, MIXED, .jitter = 50 } },
-	{ .title = "lower in mid-run",
-		.service = { .burst = 10, SLOW, .change_at = 30000, .change_to = 25 } },
+	{ .title = "burst 1, fast", { .burst = 1, FAST } },
+	{ .title = "burst 1, slow", { .burst = 1, SLOW } },
+	{ .title = "burst 1, mixed", { .burst = 1, MIXED } },
+	{ .title = "burst 1, jitter", { .burst = 1, MIXED, .jitter = 3 }, .least_used = 0.75 },
+	{ .title = "burst 2, jitter", { .burst = 2, MIXED, .jitter = 10 } },
+	{ .title = "burst 10, fast", { .burst = 10, FAST, .jitter = 10 } },
+	{ .title = "burst 10, slow", { .burst = 10, SLOW, .jitter = 10 } },
+	{ .title = "burst 10, mixed", { .burst = 10, MIXED, .jitter = 10 } },
+	{ .title = "burst 50, fast", { .burst = 50, FAST, .jitter = 10 } },
+	{ .title = "burst 50, slow", { .burst = 50, SLOW, .jitter = 50 } },
+	{ .title = "burst 50, mixed", { .burst = 50, MIXED, .jitter = 50 } },
+	{ .title = "burst of a minute", { .burst = 3000, MIXED, .jitter = 50 } },
+	{ .title = "lower in mid-run", { .burst = 10, SLOW, .change_at = 30000, .change_to = 25 } },
 	{ .title = "higher in mid-run",
-		.service = { .burst = 10, SLOW, .change_at = 30000, .change_to = 200 } },
+		{ .burst = 10, SLOW, .change_at = 30000, .change_to = 200 } },
 	{ .title = "60 a minute",
-		.service = { .burst = 1, SLOW, .jitter = 10 },
+		{ .burst = 1, SLOW, .jitter = 10 },
 		.per_second = 1,
 		.tasks = 300 },
 	{ .title = "10,000 a minute",
-		.service = { .burst = 20, SLOW, .jitter = 10 },
+		{ .burst = 20, SLOW, .jitter = 10 },
 		.per_second = 10000.0 / 60,
 		.tasks = 10000 },
-	{ .title = "few places", .service = { .burst = 10, MIXED, .jitter = 10 }, .requests = 120 },
+	{ .title = "late, burst 2", { .burst = 2, MIXED }, .late_ms = 8 },
+	{ .title = "late, burst 10", { .burst = 10, SLOW, .jitter = 10 }, .late_ms = 60 },
+	{ .title = "few places", { .burst = 10, MIXED, .jitter = 10 }, .requests = 120 },
 };
 
 /* Of these the first 1,500 answers don't count: nothing has told of a limit yet. */
@@ -205,6 +205,7 @@ static void serve_run(const struct row *row, struct service *s)
 	world_init(&w, fates, n);
 	w.options.requests = row->requests ? row->requests : 1000;
 	w.options.wait_ms = INT64_MAX;
+	w.late_ms = row->late_ms;
 	w.serve = serve;
 	w.service = s;
 	w.now = 1000;

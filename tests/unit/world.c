@@ -176,7 +176,7 @@ static void check_priority(struct world *w, const struct attempt *a)
 		return;
 	for (uint32_t i = 0; i < w->g.n; i++) {
 		const struct fate *other = w->fates[i];
-		if (v->tasks[i].state == TASK_READY && !other->of && str_eq(f->pool, other->pool) &&
+		if (v->tasks[i].state == TASK_READY && !other->of && !other->begins && str_eq(f->pool, other->pool) &&
 			str_eq(f->models, other->models) && f->api == other->api)
 			assert_true(other->priority <= f->priority);
 	}
@@ -235,6 +235,7 @@ static void note_start(struct world *w, const struct attempt *a)
 	str_addf(&w->starts, "%s%s", w->starts.len ? " " : "", fate_of(w, a)->name);
 	if (attempt_task(a)->models.n > 1)
 		str_addf(&w->starts, "/%s", a->model);
+	str_add(&w->starts, a->caches ? "+" : "");
 	if (w->now)
 		str_addf(&w->starts, "@%lld", (long long)w->now);
 }
@@ -560,7 +561,7 @@ static void world_step(struct world *w, int64_t wake)
 	}
 	if (wake >= 0 && wake < due) {
 		assert_true(wake > w->now);
-		w->now = wake;
+		w->now = wake + (int64_t)(w->turns * 7919) % (w->late_ms + 1);
 		return;
 	}
 	if (due == INT64_MAX)

@@ -77,6 +77,7 @@ struct world {
 	struct signal_at signals[3]; /* by time; ms 0: no more */
 	size_t nsignals;
 	int64_t slow_steps; /* ms that every step of the file runner takes */
+	int64_t late_ms;    /* up to so late the scheduler is woken when it wants to be */
 	/* The service: the next stage of a call's main step. True: that ends it; else when is due.
 	 */
 	bool (*serve)(struct world *w, struct pending *p);
@@ -85,7 +86,7 @@ struct world {
 	bool forget_intents;     /* the journal can't keep them */
 	uint64_t forget_results; /* from this id on; 0: never */
 	/* what happened */
-	struct str starts; /* "a b@10": name, model of a list, time where it is not 0 */
+	struct str starts; /* "a b+@10": name, model of a list, +: caches, time where it is not 0 */
 	struct str notes;  /* results in the order in which they were kept */
 	unsigned *attempts;
 	bool *on; /* by task: holds a place */
