@@ -59,6 +59,16 @@ struct signal_at {
 	int signal;
 };
 
+/* Something that requests begin with: an answer to one that puts it into the cache has begun. */
+struct written {
+	const char *begins, *model;
+};
+
+struct pace_seen {
+	int64_t first;
+	double starts;
+};
+
 struct world {
 	struct arena arena;
 	struct claudefile file;
@@ -89,7 +99,10 @@ struct world {
 	struct str starts; /* "a b+@10": name, model of a list, +: caches, time where it is not 0 */
 	struct str notes;  /* results in the order in which they were kept */
 	unsigned *attempts;
-	bool *on; /* by task: holds a place */
+	bool *on;                 /* by task: holds a place */
+	bool *caches, *answered;  /* by task: of its last attempt */
+	struct pace_seen seen[2]; /* by model of the file */
+	VEC(struct written) written;
 	unsigned used, *slots, requests;
 	VEC(uint32_t) running; /* tasks that hold a place of either kind */
 	size_t turns, calls_made, looks, asks, most_used; /* looks: at the clock */
@@ -102,6 +115,8 @@ void world_release(struct world *w);
 
 /* A limit of tasks at once for a model. */
 void world_limit(struct world *w, const char *model, int64_t jobs);
+/* Starts on a model, in so much time. */
+void world_rate(struct world *w, const char *model, int64_t n, int64_t per_ms);
 
 void world_pool(struct world *w, const char *pool, int64_t max);
 
@@ -111,6 +126,13 @@ int world_go_on(struct world *w); /* the same with a scheduler that is there */
 
 /* "a=ok b=failed c=-": class of each wanted task; "-": never started. */
 const char *world_outcomes(struct world *w);
+
+/* world_check.c, for world.c alone */
+void world_check_start(struct world *w, const struct attempt *a);
+/* The answer to it has begun, or it has ended well. */
+void world_note_written(struct world *w, const struct attempt *a);
+/* The first one of a matrix. */
+uint32_t world_first_of(const struct world *w, const char *of);
 
 /* Is this attempt's end the task's last, by the slow and obvious reading of the rules? */
 bool fate_is_final(const struct fate *f, unsigned number);
