@@ -153,12 +153,15 @@ static void leave(struct pace *p, enum pace_limit i, const struct pace_start *s,
 	const struct told_limit *told, double now)
 {
 	struct bucket *b = &p->buckets[i];
-	double per_ms = (double)told->limit / MINUTE_MS;
+	double per_ms = (double)told->limit / MINUTE_MS * MARGIN;
 	double left = (told->left > 0 ? (double)told->left : 0) + per_ms * (now - (double)s->at) -
 		(b->taken - s->taken[i]);
 	double needed = amount(i, true, &s->tokens);
 
-	bucket_not_before(b, now + in((needed - left) / per_ms, 0, MINUTE_MS));
+	double wait = in((needed - left) / per_ms, 0, MINUTE_MS);
+
+	/* What a late start makes up for is not lost by this. */
+	bucket_not_before(b, now + wait - (counts[i].starts ? p->slack : 0));
 }
 
 static void tell(struct pace *p, enum pace_limit i, const struct pace_start *s,
@@ -178,13 +181,11 @@ static void tell_calls(
 
 	if (told->limit <= 0)
 		return;
-	/* Another limit than before: what an old one has taught is over. */
-	if (p->told != per_ms) {
-		p->taught = p->tripped = 0;
-		p->room = 0;
-	}
+	/* A higher limit than before: what is too fast now is not known. */
+	if (per_ms > p->told)
+		p->tripped = 0;
+	p->room = p->told == per_ms ? fmax(p->room, (double)told->left) : (double)told->left;
 	p->told = per_ms;
-	p->room = fmax(p->room, (double)told->left);
 	p->slack = in(p->slack, SLACK_MIN_MS, fmax(SLACK_MIN_MS, p->room / per_ms));
 	set_calls(p, now);
 	leave(p, PACE_CALLS, s, told, now);

@@ -590,6 +590,7 @@ struct crowd {
 	const char *title;
 	struct fate each;
 	bool chain;
+	bool own_begin; /* no two of them begin alike */
 	const char *needs_all, *after_all;
 	struct run_options options;
 	int exit;
@@ -605,6 +606,13 @@ static const struct crowd crowds[] = {
 		.attempts = MANY + 1 },
 	{ "all fail, and one comes after all", { .ms = 1, .ends = "failed" }, .after_all = "last",
 		.options = { .keep_going = true }, .exit = 1, .attempts = MANY + 1 },
+	{ "all begin alike", { .models = "m", .api = true, .begins = "p", .ms = 1 },
+		.attempts = MANY },
+	{ "all begin alike, and fail",
+		{ .models = "m", .api = true, .begins = "p", .head_ms = -1, .ends = "invalid" },
+		.options = { .keep_going = true }, .exit = 1, .attempts = MANY },
+	{ "no two begin alike", { .models = "m", .api = true, .ms = 1 }, .own_begin = true,
+		.attempts = MANY },
 	{ "all are tried twice", { .ends = "failed ok", .retry = 1, .models = "m" },
 		.attempts = 2 * (size_t)MANY },
 };
@@ -630,6 +638,7 @@ static void run_crowd(const struct crowd *c)
 	for (size_t i = 0; i < MANY; i++) {
 		fates[i] = c->each;
 		fates[i].name = arena_printf(&a, "t%zu", i);
+		fates[i].begins = c->own_begin ? fates[i].name : c->each.begins;
 		fates[i].needs = c->chain && i ? fates[i - 1].name : NULL;
 	}
 	if (c->needs_all || c->after_all) {

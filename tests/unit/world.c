@@ -209,6 +209,8 @@ static void fake_start(void *self, struct attempt *a, const struct runner_events
 		note_start(w, a);
 	}
 	assert_true(a->looks_only || w->on[a->task]);
+	if (a->looks_only)
+		a->tokens_guess = f->prompt_tokens;
 	if (a->looks_only && f->begins)
 		a->prefix = hash_bytes(f->begins, strlen(f->begins));
 	vec_push(&w->pending, (struct pending){ a, *events, w->now + ms, false, 0, 0 });

@@ -37,6 +37,7 @@ struct fate {
 	const char *begins; /* what its request begins with; the same for those that share it */
 	int64_t head_ms;    /* from its main step to the head of its answer; -1: none but its end */
 	enum cache cache;
+	int64_t prompt_tokens; /* by the look */
 };
 
 struct pending {
