@@ -16,8 +16,9 @@ struct service {
 	enum heads heads;
 	double per_ms, burst, left, at;
 	int64_t latency_min, latency_max, head_ms, jitter; /* ms; jitter: of the way there */
-	double others;                                     /* the share of it that others use up */
-	bool tokens; /* it limits those of prompts, not calls */
+	double minute; /* what it tells to be left is of such a bucket; 0: of its own */
+	double others; /* the share of it that others use up */
+	bool tokens;   /* it limits those of prompts, not calls */
 	int64_t change_at;
 	double change_to; /* calls a second from then on */
 	uint64_t random;
@@ -25,6 +26,7 @@ struct service {
 	/* what happened */
 	size_t allowed, denied, late_allowed, late_denied; /* late: after so many answers */
 	int64_t first, last, ended;
+	double told_left;
 	double spent; /* of what it limits, after the first */
 };
 
@@ -44,6 +46,8 @@ static void refill(struct service *s, double now)
 	}
 	s->left += (now - s->at) * s->per_ms * (1 - s->others);
 	s->left = s->left < s->burst ? s->left : s->burst;
+	s->told_left += (now - s->at) * s->per_ms;
+	s->told_left = s->told_left < s->minute ? s->told_left : s->minute;
 	s->at = now;
 }
 
@@ -60,6 +64,7 @@ static bool allows(struct service *s, double n, int64_t now)
 	refill(s, (double)now);
 	ok = s->left >= n;
 	s->left -= ok ? n : 0;
+	s->told_left -= ok ? n : 0;
 	if (!s->allowed && ok)
 		s->first = now;
 	else if (ok)
@@ -80,7 +85,7 @@ static void tell_head(struct world *w, struct pending *p)
 	struct service *s = w->service;
 	int64_t lie = s->heads == TENFOLD ? 10 : 1;
 	struct told_limit limit = { .limit = (int64_t)(s->per_ms * 60000 + 0.5) * lie,
-		.left = (int64_t)s->left * lie };
+		.left = (int64_t)(s->minute > 0 ? s->told_left : s->left) * lie };
 	struct told_limits told = { 0 };
 	struct progress head = { .tokens_out = -1,
 		.cost_usd = -1,
@@ -155,6 +160,10 @@ static const struct row truthful[] = {
 	{ .title = "burst 50, slow", { .burst = 50, SLOW, .jitter = 50 } },
 	{ .title = "burst 50, mixed", { .burst = 50, MIXED, .jitter = 50 } },
 	{ .title = "burst of a minute", { .burst = 3000, MIXED, .jitter = 50 } },
+	{ .title = "a minute, burst 5", { .burst = 5, MIXED, .minute = 3000 }, .least_used = 0.9 },
+	{ .title = "a minute, burst 25",
+		{ .burst = 25, SLOW, .minute = 3000, .jitter = 10 },
+		.least_used = 0.9 },
 	{ .title = "lower in mid-run", { .burst = 10, SLOW, .change_at = 30000, .change_to = 25 } },
 	{ .title = "higher in mid-run",
 		{ .burst = 10, SLOW, .change_at = 30000, .change_to = 200 } },
@@ -211,6 +220,7 @@ static struct service service_of(const struct row *row)
 
 	s.per_ms = (row->per_second > 0 ? row->per_second : 50) / 1000 * (s.tokens ? 2750 : 1);
 	s.left = s.burst;
+	s.told_left = s.minute;
 	s.random = 88172645463325252u;
 	s.warm_up = s.heads == TRUTHFUL ? 0 : 1500;
 	return s;
