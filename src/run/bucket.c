@@ -25,7 +25,7 @@ int64_t bucket_when(const struct bucket *b)
 
 void bucket_take(struct bucket *b, double n, double now, double slack)
 {
-	if (b->due < now - slack)
+	if (b->per_ms > 0 && b->due < now - slack)
 		b->due = now;
 	bucket_correct(b, n);
 }

@@ -12,6 +12,8 @@ enum {
 };
 
 #define MARGIN       0.98  /* of what is told: arrivals are not as even as starts */
+#define AHEAD        1.02  /* as long as half of what can be put by is there */
+#define SPARE        3.0   /* calls: what is less is as good as nothing */
 #define SLACK_MIN_MS 1.0   /* clocks and timers count whole ones */
 #define FIRST_ANSWER 500.0 /* tokens, before any is known */
 #define MEAN_WEIGHT  0.1   /* of the latest in a mean */
@@ -138,27 +140,31 @@ void pace_unbegin(struct pace *p, const struct pace_start *s)
 /* The lower one of what is told and what was taught holds. */
 static void set_calls(struct pace *p, double now)
 {
-	double most = p->told * MARGIN;
+	double most = p->told * (p->ahead && p->cut_at == INT64_MIN ? AHEAD : MARGIN);
 
 	if (p->taught > 0 && (most <= 0 || p->taught < most))
 		most = p->taught;
 	bucket_rate(&p->buckets[PACE_CALLS], most, now);
 }
 
-/*
- * No more than is left: what was told, what has come back since the call was sent, less what else
- * was begun since then.
+/* What was told, what has come back since the call was sent, less what else was begun since then.
  */
+static double left_of(const struct pace *p, enum pace_limit i, const struct pace_start *s,
+	const struct told_limit *told, double now)
+{
+	return (told->left > 0 ? (double)told->left : 0) +
+		(double)told->limit / MINUTE_MS * MARGIN * (now - (double)s->at) -
+		(p->buckets[i].taken - s->taken[i]);
+}
+
+/* No more than is left. What a late start makes up for is not lost by this. */
 static void leave(struct pace *p, enum pace_limit i, const struct pace_start *s,
 	const struct told_limit *told, double now)
 {
-	struct bucket *b = &p->buckets[i];
-	double per_ms = (double)told->limit / MINUTE_MS;
-	double left = (told->left > 0 ? (double)told->left : 0) + per_ms * (now - (double)s->at) -
-		(b->taken - s->taken[i]);
-	double needed = amount(i, true, &s->tokens);
+	double missing = amount(i, true, &s->tokens) - left_of(p, i, s, told, now);
+	double wait = in(missing / ((double)told->limit / MINUTE_MS * MARGIN), 0, MINUTE_MS);
 
-	bucket_not_before(b, now + in((needed - left) / per_ms, 0, MINUTE_MS));
+	bucket_not_before(&p->buckets[i], now + wait - (counts[i].starts ? p->slack : 0));
 }
 
 static void tell(struct pace *p, enum pace_limit i, const struct pace_start *s,
@@ -175,16 +181,16 @@ static void tell_calls(
 	struct pace *p, const struct pace_start *s, const struct told_limit *told, double now)
 {
 	double per_ms = (double)told->limit / MINUTE_MS;
+	double left = fmin((double)told->left, left_of(p, PACE_CALLS, s, told, now));
 
 	if (told->limit <= 0)
 		return;
-	/* Another limit than before: what an old one has taught is over. */
-	if (p->told != per_ms) {
-		p->taught = p->tripped = 0;
-		p->room = 0;
-	}
+	/* A higher limit than before: what is too fast now is not known. */
+	if (per_ms > p->told)
+		p->tripped = 0;
+	p->room = p->told == per_ms ? fmax(p->room, (double)told->left) : (double)told->left;
 	p->told = per_ms;
-	p->room = fmax(p->room, (double)told->left);
+	p->ahead = left > p->room / 2 && left >= SPARE;
 	p->slack = in(p->slack, SLACK_MIN_MS, fmax(SLACK_MIN_MS, p->room / per_ms));
 	set_calls(p, now);
 	leave(p, PACE_CALLS, s, told, now);

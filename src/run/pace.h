@@ -68,6 +68,7 @@ struct pace {
 	bool known;                 /* something was answered */
 	double told;                /* calls in a ms by what was told; 0: nothing was */
 	double room;                /* the most calls that were ever told to be left */
+	bool ahead;                 /* half of these are there: it may be a little faster */
 	double taught;              /* calls in a ms by 429s; 0: there were none */
 	double tripped;             /* the pace that met the last one; 0: not known */
 	double slack;

@@ -129,29 +129,43 @@ static bool is_nothing(const struct attempt *a)
 	return a->fresh || a->busy || a->reused || a->result.outcome == OUTCOME_SKIPPED;
 }
 
+static bool is_of_model(const struct attempt *a, const struct model_usage *u)
+{
+	const struct model *model = a->model ? model_find(a->model) : NULL;
+
+	return a->result.nusage == 1 || (a->model && strcmp(u->model, a->model) == 0) ||
+		(model && model == model_find(u->model));
+}
+
 /* What counts for the limits of its model; false: it is not known. */
 static bool tokens_of(const struct attempt *a, struct pace_tokens *t)
 {
 	const struct result *r = &a->result;
 	bool known = false;
 
-	*t = (struct pace_tokens){ (double)r->tokens_in, (double)r->tokens_out };
+	*t = (struct pace_tokens){ 0 };
 	for (size_t k = 0; k < r->nusage; k++) {
 		const struct usage *u = &r->usage[k].usage;
-		if (!a->model || strcmp(r->usage[k].model, a->model) != 0)
+		if (!is_of_model(a, &r->usage[k]))
 			continue;
-		*t = (struct pace_tokens){ (double)(u->input + u->cache_write_5m +
-						   u->cache_write_1h),
-			(double)u->output };
+		t->input += (double)(u->input + u->cache_write_5m + u->cache_write_1h);
+		t->output += (double)u->output;
 		known = true;
 	}
-	return known || r->tokens_in || r->tokens_out;
+	return known;
+}
+
+static enum pace_end end_of(const struct attempt *a)
+{
+	if (a->result.outcome == OUTCOME_RATE_LIMIT)
+		return PACE_LIMITED;
+	return outcome_class(a->result.outcome)->success || a->result.content ? PACE_WELL
+									      : PACE_OTHER;
 }
 
 void calls_worked(struct scheduler *s, struct attempt *a, int64_t now)
 {
 	struct pace *pace = limits_pace(&s->limits, s->tasks[a->task].lane);
-	enum outcome outcome = a->result.outcome;
 	struct pace_tokens tokens;
 
 	if (!a->paced)
@@ -159,11 +173,7 @@ void calls_worked(struct scheduler *s, struct attempt *a, int64_t now)
 	if (is_nothing(a))
 		pace_unbegin(pace, a->paced);
 	else
-		pace_end(pace, a->paced,
-			outcome == OUTCOME_RATE_LIMIT ? PACE_LIMITED
-				: outcome_class(outcome)->success || a->result.content ? PACE_WELL
-										       : PACE_OTHER,
-			tokens_of(a, &tokens) ? &tokens : NULL, now);
+		pace_end(pace, a->paced, end_of(a), tokens_of(a, &tokens) ? &tokens : NULL, now);
 	a->paced = NULL;
 }
 

@@ -80,6 +80,13 @@ static void make_task(struct made *m, unsigned i, unsigned density)
 		.delay = 1 + below(40),
 		.stopped = chance(20) ? "ok" : NULL,
 		.expected = below(30) };
+	f->api = f->models && !str_eq(f->models, "group") && chance(50);
+	if (f->api && chance(70)) {
+		static const char *const begins[] = { "p", "p", "q", "r" };
+		f->begins = begins[below(4)];
+		f->cache = chance(80) ? CACHE_AUTO : CACHE_5M;
+	}
+	f->head_ms = chance(20) ? -1 : (int64_t)below((unsigned)f->ms + 1);
 	f->pool = chance(20) ? "p" : NULL;
 	f->priority = chance(70) ? 0 : (int)below(5) - 2;
 	f->may_fail = chance(15) && !str_eq(f->models, "group");
@@ -113,6 +120,8 @@ static void make_matrix(struct made *m)
 		f->batch = first->batch;
 		f->waves = first->waves;
 		f->models = first->models;
+		f->api = first->api;
+		f->cache = first->cache;
 		f->pool = first->pool;
 		f->priority = first->priority;
 		f->may_fail = first->may_fail;
@@ -208,6 +217,7 @@ static void make_graph(struct made *m)
 static void choose_options(struct world *w)
 {
 	w->options.jobs = 1 + below(5);
+	w->options.requests = 1 + below(5);
 	w->options.keep_going = chance(50);
 	w->options.fail_fast = !w->options.keep_going && chance(30);
 	w->options.start_gap_ms = chance(50) ? 0 : 1 + below(10);
@@ -217,6 +227,8 @@ static void choose_options(struct world *w)
 	w->cancels_at_once = chance(30);
 	if (chance(50))
 		world_limit(w, "m", 1 + below(2));
+	if (chance(30))
+		world_rate(w, chance(50) ? "m" : "n", 1 + below(3), 1 + below(50));
 	world_pool(w, "p", 1 + below(3));
 	if (chance(10))
 		w->options.timeout_ms = 1 + below(100);

@@ -114,6 +114,92 @@ static const struct row calls[] = {
 		.outcomes = "a=ok b=ok c=ok d=ok" },
 };
 
+#define CALL    .models = "m", .api = true
+#define SIX_MIN (6 * MIN)
+
+static const struct row prefixes[] = {
+	{ "one goes first, the others when its answer begins",
+		{ { "a", CALL, .begins = "p", .ms = 90, .head_ms = 30 },
+			{ "b", CALL, .begins = "p", .ms = 50 },
+			{ "c", CALL, .begins = "p", .ms = 50 } },
+		.starts = "a+ b+@30 c+@30", .outcomes = "a=ok b=ok c=ok" },
+	{ "the most urgent one leads",
+		{ { "a", CALL, .begins = "p", .ms = 5 },
+			{ "b", CALL, .begins = "p", .ms = 90, .head_ms = 30, .priority = 1 },
+			{ "c", CALL, .begins = "p", .ms = 50 } },
+		.starts = "b+ a+@30 c+@30", .outcomes = "a=ok b=ok c=ok" },
+	{ "where no beginning is told, its end will do",
+		{ { "a", CALL, .begins = "p", .ms = 90, .head_ms = -1 },
+			{ "b", CALL, .begins = "p", .ms = 50 } },
+		.starts = "a+ b+@90", .outcomes = "a=ok b=ok" },
+	{ "who is held takes no place",
+		{ { "x", .ms = 5, CALL }, { "a", CALL, .begins = "p", .ms = 90, .head_ms = 50 },
+			{ "b", CALL, .begins = "p", .ms = 50 },
+			{ "c", CALL, .begins = "p", .ms = 50 },
+			{ "d", CALL, .ms = 30, .priority = -1 } },
+		.options = { .requests = 2 }, .starts = "x a+ d@5 b+@50 c+@90",
+		.outcomes = "x=ok a=ok b=ok c=ok d=ok" },
+	{ "when the one that leads fails, the next one does",
+		{ { "a", CALL, .begins = "p", .ms = 20, .head_ms = -1, .ends = "invalid" },
+			{ "b", CALL, .begins = "p", .ms = 20, .head_ms = -1, .ends = "invalid" },
+			{ "c", CALL, .begins = "p", .ms = 20, .head_ms = 5 },
+			{ "d", CALL, .begins = "p", .ms = 20 } },
+		.options = { .keep_going = true }, .starts = "a+ b+@20 c+@40 d+@45",
+		.outcomes = "a=invalid b=invalid c=ok d=ok", .exit = 1 },
+	{ "after its answer has begun it may fail",
+		{ { "a", CALL, .begins = "p", .ms = 20, .head_ms = 5, .ends = "max_tokens" },
+			{ "b", CALL, .begins = "p", .ms = 20 } },
+		.options = { .keep_going = true }, .starts = "a+ b+@5",
+		.outcomes = "a=max_tokens b=ok", .exit = 1 },
+	{ "one that tries again finds it there",
+		{ { "a", CALL, .begins = "p", .ms = 90, .head_ms = 10 },
+			{ "b", CALL, .begins = "p", .ms = 20, .ends = "expect ok", .retry = 1,
+				.delay = 7 } },
+		.starts = "a+ b+@10 b+@37", .outcomes = "a=ok b=ok" },
+	{ "while the one that led waits to try again, another one leads",
+		{ { "a", CALL, .begins = "p", .ms = 20, .head_ms = -1, .ends = "expect ok",
+			  .retry = 1, .delay = 30 },
+			{ "b", CALL, .begins = "p", .ms = 90, .head_ms = 40 },
+			{ "c", CALL, .begins = "p", .ms = 20 } },
+		.starts = "a+ b+@20 a+@60 c+@60", .outcomes = "a=ok b=ok c=ok" },
+	{ "one alone is not worth it, unless it says so",
+		{ { "a", CALL, .begins = "p", .ms = 9 },
+			{ "b", CALL, .begins = "q", .ms = 9, .cache = CACHE_5M },
+			{ "c", .models = "n", .api = true, .begins = "q", .ms = 9 } },
+		.starts = "a c b+", .outcomes = "a=ok b=ok c=ok" },
+	{ "others may still be looked at, but not for long",
+		{ { "a", CALL, .begins = "p", .ms = 9 },
+			{ "b", CALL, .begins = "p", .ms = 9, .look_ms = 150 },
+			{ "c", CALL, .begins = "q", .ms = 9, .needs = "a" },
+			{ "d", CALL, .ms = 9, .look_ms = 1000, .needs = "a" } },
+		.starts = "a+@150 b+@150 c@359 d@1159", .outcomes = "a=ok b=ok c=ok d=ok" },
+	{ "after five minutes it is gone",
+		{ { "a", CALL, .begins = "p", .ms = 9 }, { "x", .ms = SIX_MIN },
+			{ "b", CALL, .begins = "p", .ms = 9, .head_ms = 5, .needs = "x" },
+			{ "c", CALL, .begins = "p", .ms = 9, .needs = "x" },
+			{ "d", CALL, .begins = "p", .ms = 9 } },
+		.starts = "x a+ d+ b+@360000 c+@360005", .outcomes = "a=ok x=ok b=ok c=ok d=ok" },
+	{ "or after an hour",
+		{ { "a", CALL, .begins = "p", .ms = 9, .cache = CACHE_1H }, { "x", .ms = SIX_MIN },
+			{ "b", CALL, .begins = "p", .ms = 9, .head_ms = 5, .needs = "x" },
+			{ "c", CALL, .begins = "p", .ms = 9, .needs = "x" } },
+		.starts = "x a+ b+@360000 c+@360000", .outcomes = "a=ok x=ok b=ok c=ok" },
+	{ "a dry run holds nobody",
+		{ { "a", CALL, .begins = "p", .ms = 90, .head_ms = 30 },
+			{ "b", CALL, .begins = "p", .ms = 50 } },
+		.options = { .dry = true }, .starts = "a b", .outcomes = "a=ok b=ok" },
+	{ "a stop finds them held",
+		{ { "a", CALL, .begins = "p", .ms = 90, .head_ms = 30 },
+			{ "b", CALL, .begins = "p", .ms = 50 } },
+		.signals = { { 10, 2 } }, .starts = "a+", .outcomes = "a=interrupted b=-",
+		.exit = 130 },
+	{ "a failure elsewhere, too",
+		{ { "a", CALL, .begins = "p", .ms = 90, .head_ms = 30 },
+			{ "b", CALL, .begins = "p", .ms = 50 },
+			{ "x", .ms = 5, .ends = "failed" } },
+		.starts = "a+ x", .outcomes = "a=ok b=- x=failed", .exit = 1 },
+};
+
 static const struct row sharing[] = {
 	{ "priority before the longest path",
 		{ { "a", .expected = 90 }, { "b", .priority = 1 }, { "c", .priority = -1 } },
@@ -367,6 +453,12 @@ static void counts_calls(void **state)
 	ROWS(calls);
 }
 
+static void holds_who_begins_alike(void **state)
+{
+	(void)state;
+	ROWS(prefixes);
+}
+
 static void shares(void **state)
 {
 	(void)state;
@@ -498,6 +590,7 @@ struct crowd {
 	const char *title;
 	struct fate each;
 	bool chain;
+	bool own_begin; /* no two of them begin alike */
 	const char *needs_all, *after_all;
 	struct run_options options;
 	int exit;
@@ -513,6 +606,13 @@ static const struct crowd crowds[] = {
 		.attempts = MANY + 1 },
 	{ "all fail, and one comes after all", { .ms = 1, .ends = "failed" }, .after_all = "last",
 		.options = { .keep_going = true }, .exit = 1, .attempts = MANY + 1 },
+	{ "all begin alike", { .models = "m", .api = true, .begins = "p", .ms = 1 },
+		.attempts = MANY },
+	{ "all begin alike, and fail",
+		{ .models = "m", .api = true, .begins = "p", .head_ms = -1, .ends = "invalid" },
+		.options = { .keep_going = true }, .exit = 1, .attempts = MANY },
+	{ "no two begin alike", { .models = "m", .api = true, .ms = 1 }, .own_begin = true,
+		.attempts = MANY },
 	{ "all are tried twice", { .ends = "failed ok", .retry = 1, .models = "m" },
 		.attempts = 2 * (size_t)MANY },
 };
@@ -538,6 +638,7 @@ static void run_crowd(const struct crowd *c)
 	for (size_t i = 0; i < MANY; i++) {
 		fates[i] = c->each;
 		fates[i].name = arena_printf(&a, "t%zu", i);
+		fates[i].begins = c->own_begin ? fates[i].name : c->each.begins;
 		fates[i].needs = c->chain && i ? fates[i - 1].name : NULL;
 	}
 	if (c->needs_all || c->after_all) {
@@ -575,6 +676,7 @@ int main(void)
 		cmocka_unit_test(starts_in_order),
 		cmocka_unit_test(keeps_to_models),
 		cmocka_unit_test(counts_calls),
+		cmocka_unit_test(holds_who_begins_alike),
 		cmocka_unit_test(shares),
 		cmocka_unit_test(handles_failures),
 		cmocka_unit_test(tries_again),

@@ -95,135 +95,11 @@ static const struct fate *fate_of(const struct world *w, const struct attempt *a
 	return w->fates[a->task];
 }
 
-static bool is_word_of(const char *words, const char *word)
-{
-	size_t len;
-	for (unsigned k = 0; words; k++) {
-		const char *at = word_at(words, k, &len);
-		if (!len)
-			return false;
-		if (len == strlen(word) && memcmp(at, word, len) == 0)
-			return true;
-		if (!at[len] || !at[len + strspn(at + len, " ")])
-			return false;
-	}
-	return false;
-}
-
-static bool overlaps(const struct fate *a, const struct fate *b)
-{
-	return is_word_of(a->overlaps, b->name) || is_word_of(b->overlaps, a->name);
-}
-
-static uint32_t first_of(const struct world *w, const char *of)
-{
-	uint32_t i = 0;
-	while (!str_eq(w->fates[i]->of, of))
-		i++;
-	return i;
-}
-
-/* Is one of the matrix started, and not done for good? But not this one. */
-static bool has_open(const struct world *w, const struct run_view *v, uint32_t but)
-{
-	for (uint32_t i = 0; i < w->g.n; i++)
-		if (i != but && str_eq(w->fates[i]->of, w->fates[but]->of) && w->attempts[i] &&
-			v->tasks[i].state != TASK_DONE)
-			return true;
-	return false;
-}
-
-static void check_wave(struct world *w, const struct attempt *a)
-{
-	const struct fate *first = w->fates[first_of(w, w->fates[a->task]->of)];
-	unsigned *let_in = &w->wave[first_of(w, first->of)];
-
-	if (!first->waves || a->number > 1)
-		return;
-	if (!has_open(w, scheduler_view(w->s), a->task))
-		*let_in = 0;
-	assert_true(*let_in < first->batch);
-	++*let_in;
-}
-
-/* What shares a limit with it, and runs. */
-static void check_shared(struct world *w, const struct attempt *a)
-{
-	const struct fate *f = w->fates[a->task];
-	unsigned in_pool = 0, in_batch = 0;
-
-	for (size_t k = 0; k < w->running.n; k++) {
-		const struct fate *other = w->fates[w->running.v[k]];
-		in_pool += f->pool && str_eq(other->pool, f->pool);
-		in_batch += f->of && str_eq(other->of, f->of);
-	}
-	for (size_t i = 0; f->pool && i < w->file.limits.pools.n; i++)
-		if (str_eq(w->file.limits.pools.v[i].name, f->pool))
-			assert_true(in_pool < w->file.limits.pools.v[i].max);
-	if (f->of && w->fates[first_of(w, f->of)]->batch)
-		assert_true(in_batch < w->fates[first_of(w, f->of)]->batch);
-	if (f->of)
-		check_wave(w, a);
-}
-
-/* Of those that the same limits hold back, none that is ready is more urgent. */
-static void check_priority(struct world *w, const struct attempt *a)
-{
-	const struct run_view *v = scheduler_view(w->s);
-	const struct fate *f = w->fates[a->task];
-
-	if (f->of || w->g.n > 100 || w->g.tasks[a->task].models.n > 1)
-		return;
-	for (uint32_t i = 0; i < w->g.n; i++) {
-		const struct fate *other = w->fates[i];
-		if (v->tasks[i].state == TASK_READY && !other->of && str_eq(f->pool, other->pool) &&
-			str_eq(f->models, other->models) && f->api == other->api)
-			assert_true(other->priority <= f->priority);
-	}
-}
-
-/* Everything that a start may break. */
-static void check_start(struct world *w, const struct attempt *a)
-{
-	const struct task *t = attempt_task(a);
-	const struct run_view *v = scheduler_view(w->s);
-	unsigned on_model = 0;
-
-	assert_false(w->stopping);
-	assert_true(t->wanted);
-	assert_false(w->on[a->task]);
-	assert_int_equal(a->number, ++w->attempts[a->task]);
-	if (fate_of(w, a)->api) {
-		assert_true(w->requests < w->options.requests);
-	} else {
-		assert_true(w->used < w->options.jobs && a->slot < w->options.jobs);
-		assert_int_equal(w->slots[a->slot], 0);
-	}
-	for (size_t k = 0; k < t->before.n; k++) {
-		const struct edge *e = &t->before.v[k];
-		if (!w->g.tasks[e->task].wanted)
-			continue;
-		assert_int_equal(v->tasks[e->task].state, TASK_DONE);
-		bool skipped = v->tasks[e->task].outcome == OUTCOME_SKIPPED;
-		if (edge_is_need(e))
-			assert_true(v->tasks[e->task].outcome == OUTCOME_OK ||
-				(skipped && !edge_is_use(e)) || w->fates[e->task]->may_fail);
-	}
-	check_shared(w, a);
-	check_priority(w, a);
-	for (size_t k = 0; k < w->running.n; k++) {
-		uint32_t other = w->running.v[k];
-		assert_false(overlaps(w->fates[a->task], w->fates[other]));
-		on_model += a->model && str_eq(v->tasks[other].model, a->model);
-	}
-	for (size_t i = 0; a->model && i < w->file.models.n; i++)
-		if (w->file.models.v[i].jobs && str_eq(w->file.models.v[i].id.s, a->model))
-			assert_true(on_model < w->file.models.v[i].jobs);
-}
-
 static void note_start(struct world *w, const struct attempt *a)
 {
 	w->on[a->task] = true;
+	w->caches[a->task] = a->caches;
+	w->answered[a->task] = false;
 	vec_push(&w->running, a->task);
 	if (fate_of(w, a)->api) {
 		w->requests++;
@@ -235,6 +111,7 @@ static void note_start(struct world *w, const struct attempt *a)
 	str_addf(&w->starts, "%s%s", w->starts.len ? " " : "", fate_of(w, a)->name);
 	if (attempt_task(a)->models.n > 1)
 		str_addf(&w->starts, "/%s", a->model);
+	str_add(&w->starts, a->caches ? "+" : "");
 	if (w->now)
 		str_addf(&w->starts, "@%lld", (long long)w->now);
 }
@@ -242,6 +119,8 @@ static void note_start(struct world *w, const struct attempt *a)
 static void note_end(struct world *w, const struct attempt *a)
 {
 	w->on[a->task] = false;
+	if (a->result.outcome == OUTCOME_OK)
+		world_note_written(w, a);
 	for (size_t k = 0; k < w->running.n; k++)
 		if (w->running.v[k] == a->task)
 			w->running.v[k] = w->running.v[--w->running.n];
@@ -267,6 +146,7 @@ static bool serve(struct world *w, struct pending *p)
 	}
 	if (p->stage == 2) {
 		p->due += f->ms - f->head_ms;
+		world_note_written(w, p->a);
 		p->events.progress(p->events.ctx, p->a, &head);
 		return f->ms <= f->head_ms;
 	}
@@ -325,10 +205,12 @@ static void fake_start(void *self, struct attempt *a, const struct runner_events
 		: a->step == STEP_LOOK    ? f->look_ms
 					  : w->slow_steps;
 	if (a->step == STEP_LOOK && !a->looks_only) {
-		check_start(w, a);
+		world_check_start(w, a);
 		note_start(w, a);
 	}
 	assert_true(a->looks_only || w->on[a->task]);
+	if (a->looks_only)
+		a->tokens_guess = f->prompt_tokens;
 	if (a->looks_only && f->begins)
 		a->prefix = hash_bytes(f->begins, strlen(f->begins));
 	vec_push(&w->pending, (struct pending){ a, *events, w->now + ms, false, 0, 0 });
@@ -464,7 +346,7 @@ static void init_graph(struct world *w, const struct fate *fates, size_t n)
 		assert_true(map_puts(&w->g.names, fates[i].name, i));
 		w->fates[i] = &fates[i];
 		if (fates[i].of)
-			w->g.tasks[i].spec = w->g.tasks[first_of(w, fates[i].of)].spec;
+			w->g.tasks[i].spec = w->g.tasks[world_first_of(w, fates[i].of)].spec;
 		w->expected[i] = fates[i].expected;
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -485,6 +367,8 @@ void world_init(struct world *w, const struct fate *fates, size_t n)
 	w->expected = mem_alloc((n + 1) * sizeof(*w->expected));
 	w->attempts = mem_alloc((n + 1) * sizeof(*w->attempts));
 	w->on = mem_alloc(n + 1);
+	w->caches = mem_alloc(n + 1);
+	w->answered = mem_alloc(n + 1);
 	w->wave = mem_alloc((n + 1) * sizeof(*w->wave));
 	init_graph(w, fates, n);
 	w->serve = serve;
@@ -508,19 +392,37 @@ void world_release(struct world *w)
 	free(w->expected);
 	free(w->attempts);
 	free(w->on);
+	free(w->caches);
+	free(w->answered);
+	vec_release(&w->written);
 	free(w->wave);
 	free(w->slots);
 	vec_release(&w->running);
 	arena_release(&w->arena);
 }
 
-void world_limit(struct world *w, const char *model, int64_t jobs)
+static struct model_def *model_of(struct world *w, const char *model)
 {
 	struct model_def *v = arena_alloc(&w->arena, (w->file.models.n + 1) * sizeof(*v));
+
+	for (size_t i = 0; i < w->file.models.n; i++)
+		if (str_eq(w->file.models.v[i].alias, model))
+			return &w->file.models.v[i];
 	if (w->file.models.n)
 		memcpy(v, w->file.models.v, w->file.models.n * sizeof(*v));
-	v[w->file.models.n++] = (struct model_def){ .alias = model, .id.s = model, .jobs = jobs };
+	v[w->file.models.n] = (struct model_def){ .alias = model, .id.s = model };
 	w->file.models.v = v;
+	return &v[w->file.models.n++];
+}
+
+void world_limit(struct world *w, const char *model, int64_t jobs)
+{
+	model_of(w, model)->jobs = jobs;
+}
+
+void world_rate(struct world *w, const char *model, int64_t n, int64_t per_ms)
+{
+	model_of(w, model)->rate = (struct rate){ n, per_ms };
 }
 
 void world_pool(struct world *w, const char *pool, int64_t max)
@@ -560,7 +462,7 @@ static void world_step(struct world *w, int64_t wake)
 	}
 	if (wake >= 0 && wake < due) {
 		assert_true(wake > w->now);
-		w->now = wake;
+		w->now = wake + (int64_t)(w->turns * 7919) % (w->late_ms + 1);
 		return;
 	}
 	if (due == INT64_MAX)

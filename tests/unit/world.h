@@ -37,6 +37,7 @@ struct fate {
 	const char *begins; /* what its request begins with; the same for those that share it */
 	int64_t head_ms;    /* from its main step to the head of its answer; -1: none but its end */
 	enum cache cache;
+	int64_t prompt_tokens; /* by the look */
 };
 
 struct pending {
@@ -59,6 +60,16 @@ struct signal_at {
 	int signal;
 };
 
+/* Something that requests begin with: an answer to one that puts it into the cache has begun. */
+struct written {
+	const char *begins, *model;
+};
+
+struct pace_seen {
+	int64_t first;
+	double starts;
+};
+
 struct world {
 	struct arena arena;
 	struct claudefile file;
@@ -77,6 +88,7 @@ struct world {
 	struct signal_at signals[3]; /* by time; ms 0: no more */
 	size_t nsignals;
 	int64_t slow_steps; /* ms that every step of the file runner takes */
+	int64_t late_ms;    /* up to so late the scheduler is woken when it wants to be */
 	/* The service: the next stage of a call's main step. True: that ends it; else when is due.
 	 */
 	bool (*serve)(struct world *w, struct pending *p);
@@ -85,10 +97,13 @@ struct world {
 	bool forget_intents;     /* the journal can't keep them */
 	uint64_t forget_results; /* from this id on; 0: never */
 	/* what happened */
-	struct str starts; /* "a b@10": name, model of a list, time where it is not 0 */
+	struct str starts; /* "a b+@10": name, model of a list, +: caches, time where it is not 0 */
 	struct str notes;  /* results in the order in which they were kept */
 	unsigned *attempts;
-	bool *on; /* by task: holds a place */
+	bool *on;                 /* by task: holds a place */
+	bool *caches, *answered;  /* by task: of its last attempt */
+	struct pace_seen seen[2]; /* by model of the file */
+	VEC(struct written) written;
 	unsigned used, *slots, requests;
 	VEC(uint32_t) running; /* tasks that hold a place of either kind */
 	size_t turns, calls_made, looks, asks, most_used; /* looks: at the clock */
@@ -101,6 +116,8 @@ void world_release(struct world *w);
 
 /* A limit of tasks at once for a model. */
 void world_limit(struct world *w, const char *model, int64_t jobs);
+/* Starts on a model, in so much time. */
+void world_rate(struct world *w, const char *model, int64_t n, int64_t per_ms);
 
 void world_pool(struct world *w, const char *pool, int64_t max);
 
@@ -110,6 +127,13 @@ int world_go_on(struct world *w); /* the same with a scheduler that is there */
 
 /* "a=ok b=failed c=-": class of each wanted task; "-": never started. */
 const char *world_outcomes(struct world *w);
+
+/* world_check.c, for world.c alone */
+void world_check_start(struct world *w, const struct attempt *a);
+/* The answer to it has begun, or it has ended well. */
+void world_note_written(struct world *w, const struct attempt *a);
+/* The first one of a matrix. */
+uint32_t world_first_of(const struct world *w, const char *of);
 
 /* Is this attempt's end the task's last, by the slow and obvious reading of the rules? */
 bool fate_is_final(const struct fate *f, unsigned number);
