@@ -19,6 +19,11 @@ def number(argv, at, default):
     return int(argv[at]) if len(argv) > at else default
 
 
+def names(count):
+    """Of the instances of a matrix, as its list."""
+    return ", ".join(f"n{i:06}" for i in range(count))
+
+
 def wait_for(path, child):
     end = time.monotonic() + 10
     while not os.path.exists(path):

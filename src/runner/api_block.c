@@ -87,15 +87,29 @@ static void add_citation(struct api_block *b, json_t *citation)
 	json_array_append(citations, citation);
 }
 
+/* What the known deltas bring is not taken from others: they may mean another thing by it. */
+static bool may_bring(const char *type, const char *name)
+{
+	static const struct {
+		const char *name, *type;
+	} known[] = { { "text", "text_delta" }, { "thinking", "thinking_delta" },
+		{ "signature", "signature_delta" }, { "partial_json", "input_json_delta" } };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strcmp(known[i].name, name) == 0)
+			return type && strcmp(known[i].type, type) == 0;
+	return true;
+}
+
 size_t api_block_add(struct api_block *b, const json_t *delta)
 {
-	const char *name;
+	const char *name, *type = json_string_value(json_object_get(delta, "type"));
 	json_t *value;
 	size_t said = 0;
 
 	json_object_foreach((json_t *)delta, name, value)
 	{
-		if (strcmp(name, "type") == 0)
+		if (strcmp(name, "type") == 0 || !may_bring(type, name))
 			continue;
 		if (json_is_string(value)) {
 			size_t len = json_string_length(value);

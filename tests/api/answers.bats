@@ -192,7 +192,7 @@ PY
 	  good: { prompt: "[[good]]" }
 	  text: { prompt: "[[text]]" }
 	  other: { prompt: "[[other]]" }
-	  use: { needs: good, run: "echo ${{ json('good', '/name') }}" }
+	  use: { needs: good, run: "echo ${{ response('good') }}" }
 	YAML
 	cm_run 1 -k good text other use
 	[ "$(outcomes good) $(outcomes text) $(outcomes other) $(outcomes use)" = "ok schema schema ok" ]

@@ -111,10 +111,10 @@ teardown() {
 @test "over TLS: HTTP/2, one connection for all, certificates always looked at" {
 	need_node
 	h2_start --latency 200
-	claudefile <<-'YAML'
+	claudefile <<-YAML
 	limits: { requests: 50 }
 	tasks:
-	  t: { via: api, matrix: { n: { sh: seq 50 } }, prompt: "${{ n }}" }
+	  t: { via: api, matrix: { n: [$(seq -s , 50)] }, prompt: "\${{ n }}" }
 	YAML
 	CM_ENV=(ANTHROPIC_BASE_URL="$H2_URL" SSL_CERT_FILE="$H2_CERT")
 	cm_run 0

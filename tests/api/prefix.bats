@@ -23,9 +23,9 @@ cached() {
 }
 
 @test "40 tasks with 20,000 tokens in common: written once, read by all others" {
-	claudefile <<-'YAML'
+	claudefile <<-YAML
 	tasks:
-	  t: { via: api, model: opus, matrix: { n: { sh: seq 40 } }, system_prompt: "${{ file('rules.txt') }}", prompt: "${{ n }}?" }
+	  t: { via: api, model: opus, matrix: { n: [$(seq -s , 40)] }, system_prompt: "\${{ file('rules.txt') }}", prompt: "\${{ n }}?" }
 	YAML
 	cm_run 0
 	[ "$(cached write_5m)" -ge 19990 ] && [ "$(cached write_5m)" -le 20010 ]
@@ -34,9 +34,9 @@ cached() {
 }
 
 @test "the same with a file that all have attached" {
-	claudefile <<-'YAML'
+	claudefile <<-YAML
 	tasks:
-	  t: { via: api, model: opus, matrix: { n: { sh: seq 40 } }, attach: rules.txt, prompt: "${{ n }}?" }
+	  t: { via: api, model: opus, matrix: { n: [$(seq -s , 40)] }, attach: rules.txt, prompt: "\${{ n }}?" }
 	YAML
 	cm_run 0
 	[ "$(cached write_5m)" -ge 19990 ] && [ "$(cached write_5m)" -le 20100 ]
@@ -65,9 +65,9 @@ cached() {
 	standin_script '{"check": true, "cache": true, "rules": [
 		{"match": {"nth": 1}, "reply": {"delay_ms": 100, "status": 400, "error": {"type": "invalid_request_error", "message": "no"}}},
 		{"reply": {"delay_ms": 100, "text": "an answer"}}]}'
-	claudefile <<-'YAML'
+	claudefile <<-YAML
 	tasks:
-	  t: { via: api, model: opus, matrix: { n: { sh: seq 10 } }, system_prompt: "${{ file('rules.txt') }}", prompt: "${{ n }}?" }
+	  t: { via: api, model: opus, matrix: { n: [$(seq -s , 10)] }, system_prompt: "\${{ file('rules.txt') }}", prompt: "\${{ n }}?" }
 	YAML
 	cm_run 1 -k
 	[ "$(standin_stat completed "")" = 9 ]

@@ -109,12 +109,12 @@ def events_of(message, chunks, pings):
 
 
 def with_error(events, error, after):
-    """The same events, but an error ends them after so many deltas."""
+    """The same events, but an error ends them after so many deltas; after 0: before any content."""
     for event in events:
         if event["type"] == "content_block_delta":
-            if after == 0:
-                break
             after -= 1
+        if after < 0 or (after == 0 and event["type"].startswith("content_block_st")):
+            break
         yield event
     yield {"type": "error", "error": error_of(error), "request_id": "req_standin"}
 

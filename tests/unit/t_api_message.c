@@ -112,7 +112,9 @@ static const struct row {
 				"{\"type\":\"compaction_delta\",\"content\":\"far\","
 				"\"n\":7,\"o\":{}}") CLOSE(0) BLOCK(1,
 				"{\"type\":\"server_tool_use\",\"x\":[{}]}") TEXT(9, "nowhere")
-				BLOCK(2, "7") BLOCK(3, A_TEXT) TEXT(3, "a") END("end_turn"),
+				BLOCK(2, "7") BLOCK(3, A_TEXT) TEXT(3, "a") DELTA(3,
+					"{\"type\":\"scent_delta\",\"text\":\"no\"}")
+					END("end_turn"),
 		"a",
 		"[{\"content\":\"so far\",\"type\":\"compaction\"},"
 		"{\"type\":\"server_tool_use\",\"x\":[{}]},{\"text\":\"a\",\"type\":\"text\"}]",
