@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "cmd/target.h"
 #include "io/loop.h"
 #include "io/tail.h"
 #include "plan/state.h"
@@ -176,6 +177,19 @@ static bool show(const char *root, const char *task, bool events, long attempt, 
 	return ok;
 }
 
+/* Instances are not gone through: whether one has run, the store knows. */
+static bool has_output(const struct claudefile *file, const char *task, struct err *err)
+{
+	size_t *at = map_gets(&file->task_index, task);
+	const struct task_spec *spec = at ? &file->tasks.v[*at] : NULL;
+
+	if (!target_is_known(file, task, err))
+		return false;
+	return !spec || !spec->matrix ||
+		err_set(err, "'%s' is a matrix: name one of its instances, as in --log %s:NAME",
+			task, task);
+}
+
 int cmd_log(const struct claudefile *file, const char *root, const struct strs *tasks, bool events,
 	long attempt, struct err *err)
 {
@@ -186,11 +200,8 @@ int cmd_log(const struct claudefile *file, const char *root, const struct strs *
 		return 2;
 	}
 	for (size_t i = 0; i < tasks->n; i++) {
-		if (!map_gets(&file->task_index, tasks->v[i])) {
-			err_set(err, "there is no task '%s'; claudemake --list shows them",
-				tasks->v[i]);
+		if (!has_output(file, tasks->v[i], err))
 			return 2;
-		}
 		if (!show(root, tasks->v[i], events, attempt, err))
 			code = 1;
 	}

@@ -84,7 +84,7 @@ static void add_record(struct str *out, const struct memory *m, const struct att
 	add_files(out, m, r, ROLE_EDIT, "changed by it");
 	add_files(out, m, r, ROLE_READ, "read by Claude");
 	add_files(out, m, r, ROLE_PASSED, "read, not counted");
-	if (task_asks_claude(attempt_task(a)))
+	if (task_asks_claude(attempt_task(a)) && !task_uses_api(attempt_task(a)))
 		str_add(out,
 			"  what Claude saw by Bash, Grep or the web is not known, and does not "
 			"count\n");

@@ -191,6 +191,22 @@ need() {
 	command -v "$1" >/dev/null || skip "$1 is missing"
 }
 
+@test "--log of an instance; a matrix has no output of its own" {
+	write_claudefile <<-'END'
+		tasks:
+		  say:
+		    matrix: { n: [one, two] }
+		    run: echo "this is $n"
+	END
+	cm_run 0
+	cm_run 0 --log say:two
+	[ "$output" = "this is two" ]
+	cm_run 1 --log say:three
+	[[ $stderr == *"task 'say:three' has not run yet"* ]]
+	cm_run 2 --log say
+	[[ $stderr == *"'say' is a matrix: name one of its instances, as in --log say:NAME"* ]]
+}
+
 @test "--log follows a running task, and shows attempts of a finished one" {
 	claudefile <<-'YAML'
 	tasks:
@@ -215,6 +231,7 @@ need() {
 	[ "$output" = "try 1" ]
 	cm_run 1 --log --attempt 9 tries
 	cm_run 2 --log nosuch
+	[[ $stderr == *"there is no task 'nosuch'"* ]]
 	cm_run 2 --log
 }
 
