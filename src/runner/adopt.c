@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "io/left.h"
 #include "io/loop.h"
-#include "runner/api.h"
+#include "runner/api_lost.h"
 #include "runner/attempt_lock.h"
 #include "runner/claude.h"
 #include "runner/files.h"
@@ -82,7 +82,7 @@ static void settle_call(struct adopter *ad, struct left *l, const struct graph *
 {
 	struct result result = { 0 };
 
-	api_settle(g, l->row.folder, &result);
+	api_lost_settle(g, l->row.folder, &result);
 	l->taken = true;
 	ad->settled(ad->settled_ctx, &l->row, &result);
 	result_release(&result);

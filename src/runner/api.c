@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "io/http.h"
 #include "io/loop.h"
-#include "io/tail.h"
 #include "runner/api_endpoint.h"
 #include "runner/api_events.h"
 #include "runner/api_out.h"
@@ -350,45 +349,6 @@ static void api_cancel(void *self, struct attempt *a, enum cancel how)
 	(void)self, (void)how;
 	if (c && c->http)
 		stop(c, OUTCOME_INTERRUPTED, "stopped");
-}
-
-struct settling {
-	const struct graph *graph;
-	struct result *result;
-	struct api_message message;
-};
-
-static void add_event(void *ctx, const char *line, size_t len)
-{
-	struct settling *k = ctx;
-	struct err err;
-
-	api_message_event(&k->message, "", line, len, &err);
-	if (!k->message.done)
-		return;
-	api_verdict_count(k->result, k->graph->file, &k->message);
-	api_message_release(&k->message);
-	api_message_init(&k->message);
-}
-
-void api_settle(const struct graph *g, const char *folder, struct result *result)
-{
-	struct settling k = { .graph = g, .result = result };
-	char *path = mem_printf("%s/%s/out", g->root, folder);
-	struct tail *tail = tail_new(NULL, path, add_event, &k, NULL);
-
-	api_message_init(&k.message);
-	if (tail)
-		tail_drain(tail, true);
-	result->content = k.message.answering;
-	api_verdict_count(result, g->file, &k.message);
-	api_message_release(&k.message);
-	result->outcome = OUTCOME_LOST;
-	result->detail = mem_strdup("claudemake was ended, and the call with it");
-	if (tail)
-		result->out = mem_printf("%s/out", folder);
-	tail_free(tail);
-	free(path);
 }
 
 struct api_runner *api_runner_new(struct runner_context *ctx, unsigned window)

@@ -15,7 +15,4 @@ struct api_runner *api_runner_new(struct runner_context *ctx, unsigned window);
 void api_runner_free(struct api_runner *r);
 struct runner api_runner(struct api_runner *r);
 
-/* What an attempt whose run was killed has cost, as far as its folder (from the root) tells. */
-void api_settle(const struct graph *g, const char *folder, struct result *result);
-
 #endif

@@ -8,7 +8,6 @@ load ../run
 load api
 
 setup() {
-	need_api
 	setup_run
 }
 

@@ -42,11 +42,6 @@ h2_stop() {
 	H2_PID=
 }
 
-# need_api: the test is skipped where claudemake does not know via: api yet.
-need_api() {
-	[ -x "${CLAUDEMAKE:-}" ] || skip "CLAUDEMAKE names no program"
-}
-
 # api_start RULES [MEMBER...]: the scripted stand-in, which refuses what the API would refuse; MEMBER is one more of its
 # script, such as '"cache": true'.
 api_start() {

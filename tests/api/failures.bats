@@ -9,7 +9,6 @@ load ../sample
 load api
 
 setup() {
-	need_api
 	setup_run
 }
 
@@ -236,12 +235,12 @@ PY
 }
 
 @test "kill -9 in mid-call: lost, counted, and asked again by the next run" {
-	api_start '[{"match": {"asked": 1}, "reply": {"text": "abcdef", "chunks": 6, "hold": "gate", "hold_after": 3,
+	api_start '[{"match": {"asked": 1}, "reply": {"text_bytes": 40, "chunks": 40, "gap_ms": 400,
 		"usage": {"input_tokens": 5000}}}, {"reply": {"text": "whole"}}]'
 	one_task 'save: t.md' 'model: opus'
 	cm_start t
 	wait_for '[ "$(standin_stat in_flight)" = 1 ]'
-	wait_for 'grep -q content_block_delta .claudemake/runs/*/*/out' 5
+	wait_for 'grep -qs content_block_delta .claudemake/runs/*/*/out' 10
 	kill -KILL "$CM_PID"
 	wait "$CM_JOB" || :
 	CM_PID=
@@ -256,8 +255,23 @@ PY
 	[ "$(asked)" = 2 ]
 }
 
-@test "Ctrl-C: the calls end at once, the next run asks again" {
+@test "kill -9 before an answer has begun: lost, and what it may have cost is not taken as nothing" {
 	api_start '[{"match": {"asked": 1}, "reply": {"hold": "gate"}}]'
+	one_task 'save: t.md' 'model: opus' "system_prompt: $(head -c 40000 /dev/zero | tr '\0' x)"
+	cm_start t
+	wait_for '[ "$(standin_stat in_flight)" = 1 ]'
+	kill -KILL "$CM_PID"
+	wait "$CM_JOB" || :
+	CM_PID=
+	cm_run 0 t
+	[ "$(outcomes t)" = "lost ok" ]
+	[ "$(asked)" = 2 ]
+	[ "$(db "select cost_unknown from attempt where outcome = 'lost'")" = 1 ]
+	[ "$(db "select cost_usd > 0.03 from attempt where outcome = 'lost'")" = 1 ]
+}
+
+@test "Ctrl-C: the calls end at once, the next run asks again" {
+	api_start '[{"match": {"asked": 1}, "reply": {"hold": "gate", "hold_after": 1, "chunks": 2}}]'
 	claudefile <<-'YAML'
 	tasks:
 	  t: { via: api, matrix: { n: [1, 2, 3] }, prompt: "[[t${{ n }}]]", save: "t${{ n }}.md" }

@@ -8,7 +8,6 @@ load ../run
 load api
 
 setup() {
-	need_api
 	setup_run
 	api_start '[{"reply": {"delay_ms": 100, "text": "an answer"}}]' '"cache": true'
 	/usr/bin/python3 -c 'print(" ".join(f"rule {n}." for n in range(20000))[:80000])' >rules.txt

@@ -8,7 +8,6 @@ load ../run
 load api
 
 setup() {
-	need_api
 	need_node
 	setup_run
 	h2_start --latency 300 --rate 50 --burst 50
