@@ -192,12 +192,10 @@ need() {
 }
 
 @test "--log of an instance; a matrix has no output of its own" {
-	write_claudefile <<-'END'
-		tasks:
-		  say:
-		    matrix: { n: [one, two] }
-		    run: echo "this is $n"
-	END
+	claudefile <<-'YAML'
+	tasks:
+	  say: { matrix: { n: [one, two] }, run: 'echo "this is $n"' }
+	YAML
 	cm_run 0
 	cm_run 0 --log say:two
 	[ "$output" = "this is two" ]
