@@ -1,10 +1,11 @@
 #include "engine.h"
 
-#include "cmd/why.h"
-#include "freshness.h"
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "cmd/why.h"
+#include "display.h"
+#include "freshness.h"
 #include "io/loop.h"
 #include "leftovers.h"
 #include "others.h"
@@ -20,13 +21,14 @@
 #include "runner/files.h"
 #include "runner/look.h"
 #include "runner/simulate.h"
+#include "settled.h"
 #include "spec/flags.h"
 #include "spec/schema.h"
+#include "store.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -41,10 +43,10 @@ struct engine {
 	struct project *project;
 	const struct options *options;
 	uv_loop_t *loop;
-	char run[40];
+	char run[RUN_NAME];
 	int64_t began_ms; /* wall */
-	bool rehearsal; /* a simulation: no store, no runners */
-	bool dry;       /* -n, -q, --why: looks, and decides, and that is all */
+	bool rehearsal;   /* a simulation: no store, no runners */
+	bool dry;         /* -n, -q, --why: looks, and decides, and that is all */
 	struct freshness freshness;
 	struct others others;
 	struct runner_context context;
@@ -134,18 +136,6 @@ static double load_of(const struct engine *e)
 	return e->options->load > 0 ? e->options->load : e->project->file->limits.load;
 }
 
-/* The time, so that runs sort, and what tells apart two in one second. */
-static void name_run(struct engine *e)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-	char when[24];
-
-	gmtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(e->run, sizeof(e->run), "%s-%ld", when, (long)getpid());
-}
-
 /* The program, that is. */
 static bool needs_claude(const struct graph *g)
 {
@@ -192,17 +182,9 @@ static bool may_be_done(struct engine *e, struct err *missing)
 
 static bool open_store(struct engine *e, struct err *err)
 {
-	struct state_run run = { .run = e->run, .started_ms = e->began_ms, .version = VERSION };
-	struct str targets = STR_INIT;
-
-	for (size_t i = 0; i < e->options->targets.n; i++)
-		str_addf(&targets, "%s%s", i ? " " : "", e->options->targets.v[i]);
-	run.targets = targets.s;
 	e->state = state_open(e->project->root, true, err);
-	bool ok = e->state && state_begin_run(e->state, &run, err) &&
+	return e->state && store_begin_run(e->state, e->run, e->began_ms, e->options, err) &&
 		state_attach(e->state, e->loop, err);
-	str_release(&targets);
-	return ok;
 }
 
 static bool is_open(void *ctx, uint32_t task)
@@ -235,7 +217,7 @@ static bool plug_in_real(struct engine *e, struct err *err)
 {
 	struct arena *a = &e->project->arena;
 
-	name_run(e);
+	store_name_run(e->run);
 	e->began_ms = time_wall_ms();
 	if ((!find_programs(e, err) && !may_be_done(e, err)) || !open_store(e, err))
 		return false;
@@ -264,8 +246,7 @@ static bool plug_in_real(struct engine *e, struct err *err)
 		.api = api_runner(e->api) };
 	plug_in_looks(e);
 	others_join(&e->others);
-	if (!leftovers_take(
-		    &e->leftovers, e->state, &e->context, &e->project->graph, err))
+	if (!leftovers_take(&e->leftovers, e->state, &e->context, &e->project->graph, err))
 		return false;
 	e->runners.adopt = adopter_runner(e->leftovers.adopter);
 	return true;
@@ -305,29 +286,16 @@ static bool plug_in(struct engine *e, struct err *err)
 
 static const struct status *plug_in_report(struct engine *e)
 {
-	static const enum report_choice live[] = { [PROGRESS_AUTO] = REPORT_DETECT,
-		[PROGRESS_TTY] = REPORT_YES,
-		[PROGRESS_PLAIN] = REPORT_NO,
-		[PROGRESS_NONE] = REPORT_NO };
-	static const enum report_choice colour[] = { [COLOR_AUTO] = REPORT_DETECT,
-		[COLOR_ALWAYS] = REPORT_YES,
-		[COLOR_NEVER] = REPORT_NO };
 	const struct options *o = e->options;
-	struct report_options options = { .fd = STDERR_FILENO,
-		.silent = o->silent,
-		.verbose = o->verbose,
-		.quiet = o->progress == PROGRESS_NONE };
 
 	if (e->dry) {
 		enum dry_kind kind = o->question ? DRY_QUESTION
-			: o->mode == MODE_WHY	  ? DRY_WHY
-						  : DRY_PLAN;
-		e->dry_report =
-			dry_report_new(kind, why_explain, &e->freshness.memory, stdout);
+			: o->mode == MODE_WHY    ? DRY_WHY
+						 : DRY_PLAN;
+		e->dry_report = dry_report_new(kind, why_explain, &e->freshness.memory, stdout);
 		return dry_report_status(e->dry_report);
 	}
-	report_options_detect(&options, live[o->progress], colour[o->color]);
-	e->report = report_new(&options);
+	e->report = display_new(o);
 	return report_status(e->report);
 }
 
@@ -441,9 +409,7 @@ static void start(struct engine *e, const struct status *status)
 		.expected = expected_durations,
 		.expected_ctx = e,
 	};
-	struct clock clock = {
-		.mono_ms = clock_mono, .wall_ms = clock_wall, .load = system_load
-	};
+	struct clock clock = { .mono_ms = clock_mono, .wall_ms = clock_wall, .load = system_load };
 	sigaction(SIGHUP, NULL, &hup);
 	e->scheduler = scheduler_new(
 		&e->project->graph, &run, &e->runners, &e->journal, status, &clock, NULL);
@@ -525,6 +491,8 @@ static int finish(struct engine *e, const struct status *status, struct err *err
 	if (e->rehearsal || e->dry)
 		return code;
 	answers_print(scheduler_view(e->scheduler), &e->project->graph, stdout);
+	if (!code)
+		settled_keep(e->project, e->options, &e->freshness, scheduler_view(e->scheduler));
 	if (!keep(e, err) && !code)
 		code = 1;
 	if (!scheduler_left_work(e->scheduler))

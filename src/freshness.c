@@ -58,10 +58,12 @@ static void read_lock(struct freshness *f, bool silent)
 	if (!f->project->file->lock)
 		return;
 	arena_init(&arena);
+	files_look(f->memory.files, files_id(f->memory.files, lock_name), 0);
 	lock_file_read(path_join(&arena, f->project->root, lock_name), f->memory.files, take_locked,
 		f, &arena, &warnings);
 	for (size_t i = 0; i < warnings.n && !silent; i++)
 		fprintf(stderr, "claudemake: warning: %s\n", warnings.v[i]);
+	f->warned |= warnings.n;
 	vec_release(&warnings);
 	arena_release(&arena);
 }
@@ -114,6 +116,7 @@ bool freshness_open(struct freshness *f, struct project *p, const struct options
 	if (!force(f, err))
 		return false;
 	read_lock(f, o->silent);
+	f->has_edition = state && state_edition(state, &f->edition);
 	if (state && !records_load(f->memory.records, state, err))
 		return false;
 	files_look_ahead(f->memory.files);

@@ -17,6 +17,9 @@ struct freshness {
 	bool *forced; /* by task */
 	struct decider *decider;
 	struct surveyor *surveyor;
+	struct hash edition; /* of the records that were read, or of earlier ones */
+	bool has_edition;
+	bool warned; /* of something in Claudefile.lock */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "io/loop.h"
 #include "options.h"
 #include "project.h"
+#include "settled.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -19,13 +20,17 @@ extern char **environ;
 enum { EXIT_USAGE = 2 };
 
 /* A claudemake inside a task of the same project would wait for itself. */
-static bool refuse_inner(const struct project *p, struct err *err)
+static bool is_inner(const struct project *p)
 {
 	const char *outer = getenv("CLAUDEMAKE_RUN");
 	const char *root = outer ? strchr(outer, ':') : NULL;
-	if (!root || strcmp(root + 1, p->root) != 0)
-		return true;
-	return err_set(err, "a task of this project can't start claudemake in it again");
+	return root && strcmp(root + 1, p->root) == 0;
+}
+
+static bool refuse_inner(const struct project *p, struct err *err)
+{
+	return !is_inner(p) ||
+		err_set(err, "a task of this project can't start claudemake in it again");
 }
 
 static int run(struct project *p, const struct options *o, struct err *err)
@@ -45,6 +50,10 @@ static int run(struct project *p, const struct options *o, struct err *err)
 
 static int work(struct project *p, const struct options *o, struct err *err)
 {
+	if (!project_find(p, o, err))
+		return EXIT_USAGE;
+	if (!is_inner(p) && settled_run(p, o))
+		return 0;
 	if (!project_read(p, o, err))
 		return EXIT_USAGE;
 	switch (o->mode) {

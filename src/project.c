@@ -1,5 +1,6 @@
 #include "project.h"
 
+#include "base/duration.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -112,14 +113,18 @@ static void print_warnings(const struct mistakes *warnings)
 			warnings->v[i].at.line, warnings->v[i].at.col, warnings->v[i].text);
 }
 
+bool project_find(struct project *p, const struct options *o, struct err *err)
+{
+	p->began_ms = time_wall_ms();
+	if (o->dir && chdir(o->dir) != 0)
+		return err_set(err, "cannot go to '%s': %s", o->dir, strerror(errno));
+	return find_file(p, o, err) && find_root(p, o, err) && read_bytes(p, o, err);
+}
+
 bool project_read(struct project *p, const struct options *o, struct err *err)
 {
 	struct mistakes warnings = { 0 };
 
-	if (o->dir && chdir(o->dir) != 0)
-		return err_set(err, "cannot go to '%s': %s", o->dir, strerror(errno));
-	if (!find_file(p, o, err) || !find_root(p, o, err) || !read_bytes(p, o, err))
-		return false;
 	const struct claudefile_place where = {
 		.folder = root_folder(p, o), .top = p->top, .today = p->today
 	};
@@ -127,6 +132,7 @@ bool project_read(struct project *p, const struct options *o, struct err *err)
 		&p->arena, p->name, &where, p->bytes.s, p->bytes.len, &p->mistakes, &warnings);
 	if (p->file && !o->silent)
 		print_warnings(&warnings);
+	p->warned = warnings.n;
 	mistakes_release(&warnings);
 	return project_report_mistakes(p, err);
 }
@@ -262,11 +268,10 @@ static bool has_glob_axis(const struct matrix *m)
 	return false;
 }
 
-/* Does anything go by what lies in folders? */
-static bool uses_globs(const struct claudefile *file)
+bool project_uses_globs(const struct project *p)
 {
-	for (size_t i = 0; i < file->tasks.n; i++) {
-		const struct task_spec *t = &file->tasks.v[i];
+	for (size_t i = 0; i < p->file->tasks.n; i++) {
+		const struct task_spec *t = &p->file->tasks.v[i];
 		if (has_glob_axis(t->matrix) || has_glob(&t->inputs) || has_glob(&t->attach) ||
 			has_glob(&t->outputs) || has_glob(&t->edits))
 			return true;
@@ -280,7 +285,7 @@ static void find_ignored(
 {
 	const char *problem;
 
-	if (o->simulate || !uses_globs(p->file) ||
+	if (o->simulate || !project_uses_globs(p) ||
 		!file_exists(path_join(&p->arena, p->top, ".git")))
 		return;
 	ignored_read(&p->arena, p->root, loop, processes, &p->ignored, &problem);

@@ -22,13 +22,18 @@ struct project {
 	struct map ignored; /* by git: looked for where a glob needs it */
 	struct graph graph;
 	struct mistakes mistakes;
+	int64_t began_ms; /* wall: nothing was read before */
+	bool warned;      /* of something in the Claudefile */
 };
 
 /* now_ms: wall. */
 void project_init(struct project *p, int64_t now_ms);
 void project_release(struct project *p);
 
-/* Finds and reads. False: err, or (err->text empty) mistakes, which are printed. */
+/* Finds the Claudefile and its root, and takes its bytes. */
+bool project_find(struct project *p, const struct options *o, struct err *err);
+
+/* Reads what was found. False: err, or (err->text empty) mistakes, which are printed. */
 bool project_read(struct project *p, const struct options *o, struct err *err);
 
 /*
@@ -37,6 +42,9 @@ bool project_read(struct project *p, const struct options *o, struct err *err);
  */
 bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
 	struct processes *processes, struct err *err);
+
+/* Does anything go by what lies in folders? */
+bool project_uses_globs(const struct project *p);
 
 /* Prints the mistakes, if there are any. */
 bool project_report_mistakes(struct project *p, struct err *err);

@@ -216,9 +216,10 @@ static bool refresh_stamps(struct memory *m, struct record *record, uint64_t age
 
 	for (size_t i = 0; i < record->files.n; i++) {
 		struct file_fact *fact = &record->files.v[i];
+		if (fact->role == ROLE_PASSED)
+			continue;
 		const struct file_now *now = files_look(m->files, fact->file, age);
-		if (fact->role == ROLE_PASSED || !now->hashed ||
-			!hash_eq(&now->hash, &fact->hash) ||
+		if (!now->hashed || !hash_eq(&now->hash, &fact->hash) ||
 			memcmp(&now->stamp, &fact->stamp, sizeof(none)) == 0 ||
 			memcmp(&now->stamp, &none, sizeof(none)) == 0)
 			continue;

@@ -181,6 +181,7 @@ const struct file_now *files_look(struct files *f, uint32_t id, uint64_t age)
 {
 	struct file *file = files_settled(f, id);
 
+	file->asked = true;
 	if (file->looked <= age)
 		look(f->folder, files_path(f, id), file, f->age + 1, files_wall_ns());
 	return &file->now;

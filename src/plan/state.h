@@ -154,6 +154,12 @@ typedef bool (*state_record_cb)(void *ctx, const struct state_record *r);
 bool state_records(
 	struct state *st, const char *task, state_record_cb cb, void *ctx, struct err *err);
 
+/*
+ * The edition of the records: another one, which was never before, after each change of any of
+ * them, whoever made it. False: there is none (a store of an older format).
+ */
+bool state_edition(struct state *st, struct hash *edition);
+
 /* The packed key parts of a record; out stays empty where there are none. */
 bool state_parts(struct state *st, const char *run, uint64_t id, struct str *out, struct err *err);
 

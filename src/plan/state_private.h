@@ -14,7 +14,7 @@
 struct state_writer;
 
 /* The caller's statements that are asked often, each prepared when it is first used. */
-enum state_ask { ASK_PARTS, ASK_WRITTEN, ASK_LAST_WRITER, ASKS };
+enum state_ask { ASK_PARTS, ASK_WRITTEN, ASK_LAST_WRITER, ASK_EDITION, ASKS };
 
 struct state {
 	char *folder; /* ROOT/.claudemake */
@@ -75,6 +75,7 @@ enum state_say {
 	SAY_CLAIM_OF,
 	SAY_CLAIM,
 	SAY_UNCLAIM,
+	SAY_EDITION,
 	SAYS,
 };
 
@@ -83,6 +84,7 @@ struct state_rows {
 	sqlite3 *db;
 	const char *folder; /* ROOT/.claudemake */
 	sqlite3_stmt *says[SAYS];
+	bool edited; /* records were changed since the transaction began */
 };
 
 void state_rows_release(struct state_rows *rows);

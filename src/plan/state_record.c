@@ -120,8 +120,9 @@ static sqlite3_stmt *ask(struct state *st, enum state_ask which, struct err *err
 				"ORDER BY seq DESC LIMIT 1",
 		[ASK_LAST_WRITER] = "SELECT (SELECT name FROM run WHERE run.id = written.run), id, "
 				    "hash FROM written WHERE path = ?1 ORDER BY seq DESC LIMIT 1",
+		[ASK_EDITION] = "SELECT token FROM edition",
 	};
-	if (!st->asks[which] && st->format > 1)
+	if (!st->asks[which] && st->format > (which == ASK_EDITION ? 2 : 1))
 		st->asks[which] = state_db_prepare(st->db, asks[which], err);
 	return st->asks[which];
 }
@@ -178,4 +179,15 @@ bool state_last_writer(
 		return false;
 	state_bind_text(stmt, 1, path);
 	return writer_take(stmt, hash, who);
+}
+
+bool state_edition(struct state *st, struct hash *edition)
+{
+	static const struct hash none;
+	sqlite3_stmt *stmt = ask(st, ASK_EDITION, NULL);
+	if (!stmt)
+		return false;
+	*edition = sqlite3_step(stmt) == SQLITE_ROW ? state_column_hash(stmt, 0) : none;
+	sqlite3_reset(stmt);
+	return !hash_eq(edition, &none);
 }

@@ -114,6 +114,7 @@ static const char *const says[SAYS] = {
 			 "WHERE claim.task = ?1",
 	[SAY_CLAIM] = "REPLACE INTO claim (task, run) VALUES (?2, " RUN_OF_1 ")",
 	[SAY_UNCLAIM] = "DELETE FROM claim WHERE task = ?2 AND run = " RUN_OF_1,
+	[SAY_EDITION] = "UPDATE edition SET token = randomblob(16)",
 };
 
 sqlite3_stmt *state_rows_say(struct state_rows *rows, enum state_say say, struct err *err)
@@ -133,11 +134,20 @@ void state_rows_release(struct state_rows *rows)
 bool state_rows_begin(struct state_rows *rows, struct err *err)
 {
 	sqlite3_stmt *begin = state_rows_say(rows, SAY_BEGIN, err);
+	rows->edited = false;
 	return begin && state_db_step(rows->db, begin, err);
+}
+
+static bool new_edition(struct state_rows *rows, struct err *err)
+{
+	sqlite3_stmt *stmt = state_rows_say(rows, SAY_EDITION, err);
+	return stmt && state_db_step(rows->db, stmt, err);
 }
 
 bool state_rows_commit(struct state_rows *rows, bool ok, struct err *err)
 {
+	if (ok && rows->edited)
+		ok = new_edition(rows, err);
 	sqlite3_stmt *commit = ok ? state_rows_say(rows, SAY_COMMIT, err) : NULL;
 	if (commit && state_db_step(rows->db, commit, err))
 		return true;

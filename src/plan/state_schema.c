@@ -14,7 +14,7 @@
 #endif
 
 enum {
-	FORMAT = 2,
+	FORMAT = 3,
 	MAGIC = 0x636c6d6b, /* "clmk" */
 	BUSY_MS = 10000,
 };
@@ -99,6 +99,15 @@ static const char schema_2[] = "ALTER TABLE attempt ADD COLUMN files BLOB;"
 			       "CREATE TABLE claim ("
 			       " task TEXT PRIMARY KEY,"
 			       " run INTEGER NOT NULL) WITHOUT ROWID;";
+
+/* Our connections run no triggers: these are for people who change records by other programs. */
+#define AFTER(event)                                                                               \
+	"CREATE TRIGGER record_" event " AFTER " event " ON record BEGIN "                         \
+	"UPDATE edition SET token = randomblob(16); END;"
+
+static const char schema_3[] = "CREATE TABLE edition (token BLOB NOT NULL);"
+			       "INSERT INTO edition VALUES (randomblob(16));" AFTER("insert")
+				       AFTER("update") AFTER("delete");
 
 static const struct {
 	int code;
@@ -266,7 +275,7 @@ static bool format_check(sqlite3 *db, const char *path, int *format, struct err 
 /* Somebody else may do it at the same time, hence the second look. */
 static bool tables_make(sqlite3 *db, const char *path, struct err *err)
 {
-	static const char *const steps[FORMAT] = { schema, schema_2 };
+	static const char *const steps[FORMAT] = { schema, schema_2, schema_3 };
 	char stamp[96];
 	int format = 0;
 	sqlite3_snprintf(sizeof(stamp), stamp, "PRAGMA application_id=%d; PRAGMA user_version=%d",

@@ -185,6 +185,7 @@ static bool put_written(struct state_rows *rows, const struct state_written *w, 
 bool state_rows_success(struct state_rows *rows, const struct state_success *s, const char *run,
 	uint64_t id, struct err *err)
 {
+	rows->edited |= s->record || s->nchanges;
 	bool ok = (!s->record || put_record(rows, s, err)) &&
 		change_records(rows, s->changes, s->nchanges, err);
 	for (size_t i = 0; ok && i < s->nwritten; i++)
@@ -198,6 +199,7 @@ bool state_rows_forget(struct state_rows *rows, const char *task, struct err *er
 	sqlite3_stmt *records = parts ? state_rows_say(rows, SAY_FORGET, err) : NULL;
 	if (!records)
 		return false;
+	rows->edited = true;
 	state_bind_text(parts, 1, task);
 	state_bind_text(records, 1, task);
 	return state_db_step(rows->db, parts, err) && state_db_step(rows->db, records, err);

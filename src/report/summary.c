@@ -46,7 +46,7 @@ bool summary_asked_claude(const struct task_view *t)
 
 static struct tally tally(const struct run_view *run)
 {
-	struct tally sum = { 0 };
+	struct tally sum = { .of[COUNT_FRESH] = run->settled };
 	for (size_t i = 0; i < run->n; i++)
 		if (takes_part(&run->tasks[i]))
 			sum.of[summary_count(&run->tasks[i])]++;

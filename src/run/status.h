@@ -47,8 +47,10 @@ struct run_view {
 	size_t total, running, done, ok, failed,
 		retries; /* total: wanted tasks that aren't groups */
 	size_t skipped, forgiven;
-	size_t fresh;  /* of ok ones: those that were up to date */
-	size_t parked; /* of failed ones: those that wait for the usage limit's end */
+	size_t fresh;   /* of ok ones: those that were up to date */
+	size_t settled; /* of fresh ones: those that are not among tasks, as nobody looked at them
+			 */
+	size_t parked;  /* of failed ones: those that wait for the usage limit's end */
 	size_t not_started;
 	int64_t started_ms, now_ms;
 	int64_t tokens_in, tokens_out;

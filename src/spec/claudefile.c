@@ -297,6 +297,7 @@ void claudefile_release(struct claudefile *cf)
 	map_release(&cf->task_index);
 	map_release(&cf->var_index);
 	map_release(&cf->model_index);
+	vec_release(&cf->read);
 }
 
 const struct var *claudefile_var(const struct claudefile *cf, const char *name)

@@ -184,6 +184,7 @@ struct claudefile {
 	} tasks;
 	struct map task_index; /* name → index in tasks */
 	struct map var_index, model_index;
+	struct strs read; /* other files that were read for it, from its folder */
 };
 
 /*
@@ -202,7 +203,7 @@ struct claudefile_place {
 struct claudefile *claudefile_read_in(struct arena *a, const char *file,
 	const struct claudefile_place *where, const char *bytes, size_t len,
 	struct mistakes *mistakes, struct mistakes *warnings);
-/* Not of the arena: the indexes. */
+/* Not of the arena: the indexes, and the list of files. */
 void claudefile_release(struct claudefile *cf);
 
 /* The value of a limit as text: "jobs" takes "4", "timeout" "2h", "load" "2.5". */

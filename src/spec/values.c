@@ -64,6 +64,12 @@ bool values_name(void *scope, const char *name, struct str *out, struct err *err
 	return true;
 }
 
+static void note_asked(struct values_asked *asked, const char *name)
+{
+	if (map_puts(&asked->index, name, asked->n))
+		vec_push(asked, name);
+}
+
 bool values_env(void *scope, const char *name, struct str *out)
 {
 	const struct values_scope *s = scope;
@@ -75,6 +81,7 @@ bool values_env(void *scope, const char *name, struct str *out)
 		}
 	}
 	size_t *at = map_gets(&s->values->env_index, name);
+	note_asked(s->values->asked, name);
 	if (at)
 		str_add(out, s->values->env.v[*at].text);
 	return at != NULL;
@@ -171,7 +178,7 @@ bool values_init(struct values *v, const struct claudefile *file, const char *ro
 {
 	size_t before = mistakes->n;
 
-	*v = (struct values){ .file = file };
+	*v = (struct values){ .file = file, .asked = mem_alloc(sizeof(*v->asked)) };
 	arena_init(&v->arena);
 	add_environ(v, environ_);
 	for (size_t i = 0; i < file->dotenv.n; i++)
@@ -208,6 +215,11 @@ void values_release(struct values *v)
 	vec_release(&v->common[1]);
 	map_release(&v->var_index);
 	map_release(&v->env_index);
+	if (v->asked) {
+		map_release(&v->asked->index);
+		vec_release(v->asked);
+		free(v->asked);
+	}
 	arena_release(&v->arena);
 }
 

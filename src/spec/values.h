@@ -4,6 +4,7 @@
 #ifndef SPEC_VALUES_H
 #define SPEC_VALUES_H
 
+#include "base/map.h"
 #include "base/vec.h"
 #include "spec/claudefile.h"
 
@@ -24,6 +25,14 @@ struct values {
 	struct strs common[2]; /* "NAME=text" of every task, without and with vars */
 	size_t next_var;       /* of the file: the first without a value */
 	bool complete;
+	struct values_asked *asked;
+};
+
+/* The names of the environment that templates have asked for, set or not, each once. */
+struct values_asked {
+	const char **v;
+	size_t n, cap;
+	struct map index;
 };
 
 /*

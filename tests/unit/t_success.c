@@ -277,7 +277,7 @@ static void old_format_is_brought_up(void **state)
 	make_old(w);
 	struct state *reader = open_state(w, false);
 	start(w, RUN);
-	assert_string_equal(sql(w, "PRAGMA user_version"), "2");
+	assert_string_equal(sql(w, "PRAGMA user_version"), "3");
 	succeed(w, RUN, 1, "a", "k");
 	turn(w);
 	stop(w);

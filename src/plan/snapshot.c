@@ -1,0 +1,318 @@
+#include "base/file.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "plan/files_private.h"
+#include "plan/snapshot_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	VERSION_NOW = 1,
+	SIZE_MAX_READ = 1 << 30,
+	FOLDER_SIZE = -1, /* of a stamp: it is a folder, whatever is in it */
+};
+
+static const char magic[8] = "clmkset";
+
+struct entry {
+	uint32_t folder, text;
+	struct stamp stamp;
+};
+
+/* While it is taken; texts grow, so that nothing points into them. */
+struct snapshot_taking {
+	struct arena arena;
+	struct map index; /* folders, by path */
+	VEC(struct snapshot_folder) folders;
+	VEC(struct entry) entries;
+	VEC(struct snapshot_variable) variables;
+	struct str texts;
+};
+
+/* ---- taking one ---- */
+
+struct snapshot *snapshot_new(const struct snapshot_of *of)
+{
+	struct snapshot *s = mem_alloc(sizeof(*s));
+
+	s->of = *of;
+	str_init(&s->bytes);
+	s->taking = mem_alloc(sizeof(*s->taking));
+	arena_init(&s->taking->arena);
+	map_init(&s->taking->index);
+	str_init(&s->taking->texts);
+	return s;
+}
+
+static void taking_free(struct snapshot_taking *t)
+{
+	if (!t)
+		return;
+	vec_release(&t->folders);
+	vec_release(&t->entries);
+	vec_release(&t->variables);
+	str_release(&t->texts);
+	map_release(&t->index);
+	arena_release(&t->arena);
+	free(t);
+}
+
+void snapshot_free(struct snapshot *s)
+{
+	if (!s)
+		return;
+	taking_free(s->taking);
+	str_release(&s->bytes);
+	free(s);
+}
+
+static uint32_t add_text(struct snapshot_taking *t, const char *text, size_t len)
+{
+	size_t at = t->texts.len;
+
+	str_addn(&t->texts, text, len);
+	str_addc(&t->texts, '\0');
+	return (uint32_t)at;
+}
+
+void snapshot_add_variable(struct snapshot *s, const char *name, const char *value)
+{
+	struct snapshot_variable v = {
+		.text = add_text(s->taking, name, strlen(name)),
+		.is_set = value != NULL,
+		.value = hash_bytes(value ? value : "", value ? strlen(value) : 0),
+	};
+	vec_push(&s->taking->variables, v);
+}
+
+bool snapshot_stamp(const struct file_now *now, struct stamp *out)
+{
+	static const struct stamp untrusted;
+
+	*out = now->stamp;
+	switch (now->kind) {
+	case FILE_ABSENT:
+		*out = (struct stamp){ 0 };
+		return true;
+	case FILE_FOLDER:
+		*out = (struct stamp){ .size = FOLDER_SIZE };
+		return true;
+	case FILE_REGULAR:
+		return memcmp(out, &untrusted, sizeof(*out)) != 0;
+	default:
+		return false;
+	}
+}
+
+/* "": the root; "/" stays what it is. */
+static uint32_t folder_of(struct snapshot_taking *t, const char *path, size_t len)
+{
+	const size_t *known = map_get(&t->index, path, len);
+
+	if (known)
+		return (uint32_t)*known;
+	uint32_t at = (uint32_t)t->folders.n;
+	struct snapshot_folder folder = { .text = add_text(t, path, len) };
+	map_put(&t->index, arena_strndup(&t->arena, path, len), len, at);
+	vec_push(&t->folders, folder);
+	return at;
+}
+
+static bool add_file(struct snapshot *s, const char *path, const struct file_now *now)
+{
+	struct snapshot_taking *t = s->taking;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	struct entry entry;
+
+	if (!snapshot_stamp(now, &entry.stamp))
+		return false;
+	entry.folder = folder_of(t, path, slash == path ? 1 : slash ? (size_t)(slash - path) : 0);
+	entry.text = add_text(t, name, strlen(name));
+	t->folders.v[entry.folder].n++;
+	vec_push(&t->entries, entry);
+	return t->texts.len < UINT32_MAX / 2;
+}
+
+bool snapshot_add_files(struct snapshot *s, const struct files *f)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct file *file = &f->pages.v[i / FILES_PAGE]->files[i % FILES_PAGE];
+		if (file->asked && !add_file(s, files_path(f, i), &file->now))
+			return false;
+	}
+	return true;
+}
+
+bool snapshot_add_read(struct snapshot *s, const char *root, const char *path, int64_t since_ns)
+{
+	int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	bool there = fstatat(folder, path, &st, 0) == 0;
+	struct file_now now = there ? file_now_of(&st, since_ns) : (struct file_now){ 0 };
+
+	if (folder >= 0)
+		close(folder);
+	return there && add_file(s, path, &now);
+}
+
+/* ---- writing ---- */
+
+static void add_bytes(struct str *out, const void *bytes, size_t len)
+{
+	if (len)
+		str_addn(out, bytes, len);
+}
+
+/* Folder by folder, in the order in which they came. */
+static void add_entries(struct snapshot_taking *t, struct str *out)
+{
+	size_t n = t->entries.n;
+	struct stamp *stamps = mem_alloc((n + 1) * sizeof(*stamps));
+	uint32_t *names = mem_alloc((n + 1) * sizeof(*names)), first = 0;
+
+	for (size_t i = 0; i < t->folders.n; i++) {
+		t->folders.v[i].first = first;
+		first += t->folders.v[i].n;
+		t->folders.v[i].n = 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct snapshot_folder *folder = &t->folders.v[t->entries.v[i].folder];
+		uint32_t at = folder->first + folder->n++;
+		stamps[at] = t->entries.v[i].stamp;
+		names[at] = t->entries.v[i].text;
+	}
+	add_bytes(out, stamps, n * sizeof(*stamps));
+	add_bytes(out, t->folders.v, t->folders.n * sizeof(*t->folders.v));
+	add_bytes(out, names, n * sizeof(*names));
+	free(stamps);
+	free(names);
+}
+
+static const size_t sum_end = offsetof(struct snapshot_head, sum) + sizeof(struct hash);
+
+static void pack(const struct snapshot *s, struct str *out)
+{
+	struct snapshot_taking *t = s->taking;
+	struct snapshot_head head;
+
+	memset(&head, 0, sizeof(head));
+	memcpy(head.magic, magic, sizeof(magic));
+	head.version = VERSION_NOW;
+	head.size = sizeof(head);
+	head.of = s->of;
+	head.nfiles = t->entries.n;
+	head.nfolders = t->folders.n;
+	head.nvariables = t->variables.n;
+	head.ntexts = t->texts.len;
+	str_addn(out, (const char *)&head, sizeof(head));
+	add_entries(t, out);
+	add_bytes(out, t->variables.v, t->variables.n * sizeof(*t->variables.v));
+	add_bytes(out, t->texts.s, t->texts.len);
+	head.len = out->len;
+	memcpy(out->s, &head, sizeof(head));
+	head.sum = hash_bytes(out->s + sum_end, out->len - sum_end);
+	memcpy(out->s, &head, sizeof(head));
+}
+
+bool snapshot_write(const struct snapshot *s, const char *path, struct err *err)
+{
+	struct str bytes = STR_INIT;
+	char *temporary = mem_printf("%s.%ld", path, (long)getpid());
+
+	pack(s, &bytes);
+	bool ok = file_write_private(temporary, bytes.s, bytes.len, err);
+	if (ok && rename(temporary, path) != 0)
+		ok = err_set(err, "cannot rename '%s': %s", temporary, strerror(errno));
+	if (!ok)
+		unlink(temporary);
+	free(temporary);
+	str_release(&bytes);
+	return ok;
+}
+
+/* ---- reading ---- */
+
+static bool head_is_ours(const struct snapshot_head *head, const struct str *bytes)
+{
+	if (memcmp(head->magic, magic, sizeof(magic)) != 0 || head->version != VERSION_NOW ||
+		head->size != sizeof(*head) || head->len != bytes->len)
+		return false;
+	struct hash sum = hash_bytes(bytes->s + sum_end, bytes->len - sum_end);
+	return hash_eq(&sum, &head->sum);
+}
+
+/* The next n things of a size; NULL: they are not there. */
+static const void *take(const struct str *bytes, size_t *at, uint64_t n, size_t size)
+{
+	const char *from = bytes->s + *at;
+
+	if (n > (bytes->len - *at) / size)
+		return NULL;
+	*at += (size_t)n * size;
+	return from;
+}
+
+static bool are_texts(const struct snapshot *s)
+{
+	size_t next = 0;
+
+	if (s->ntexts && s->texts[s->ntexts - 1])
+		return false;
+	for (size_t i = 0; i < s->nfolders; i++) {
+		if (s->folders[i].text >= s->ntexts || s->folders[i].first != next)
+			return false;
+		next += s->folders[i].n;
+	}
+	for (size_t i = 0; i < s->nfiles; i++)
+		if (s->names[i] >= s->ntexts)
+			return false;
+	for (size_t i = 0; i < s->nvariables; i++)
+		if (s->variables[i].text >= s->ntexts)
+			return false;
+	return next == s->nfiles;
+}
+
+static bool unpack(struct snapshot *s)
+{
+	struct snapshot_head head;
+	size_t at = sizeof(head);
+
+	if (s->bytes.len < sizeof(head))
+		return false;
+	memcpy(&head, s->bytes.s, sizeof(head));
+	if (!head_is_ours(&head, &s->bytes))
+		return false;
+	s->of = head.of;
+	s->nfiles = head.nfiles;
+	s->nfolders = head.nfolders;
+	s->nvariables = head.nvariables;
+	s->ntexts = head.ntexts;
+	s->stamps = take(&s->bytes, &at, head.nfiles, sizeof(*s->stamps));
+	s->folders = take(&s->bytes, &at, head.nfolders, sizeof(*s->folders));
+	s->names = take(&s->bytes, &at, head.nfiles, sizeof(*s->names));
+	s->variables = take(&s->bytes, &at, head.nvariables, sizeof(*s->variables));
+	s->texts = take(&s->bytes, &at, head.ntexts, 1);
+	return s->stamps && s->folders && s->names && s->variables && s->texts &&
+		at == s->bytes.len && are_texts(s);
+}
+
+struct snapshot *snapshot_read(const char *path)
+{
+	struct snapshot *s = mem_alloc(sizeof(*s));
+	struct err err;
+
+	str_init(&s->bytes);
+	if (file_exists(path) && file_read(path, SIZE_MAX_READ, &s->bytes, &err) && unpack(s))
+		return s;
+	snapshot_free(s);
+	return NULL;
+}
+
+const struct snapshot_of *snapshot_of(const struct snapshot *s)
+{
+	return &s->of;
+}

@@ -1,0 +1,263 @@
+#include "settled.h"
+
+#include "base/duration.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "display.h"
+#include "graph/build.h"
+#include "plan/snapshot.h"
+#include "spec/flags.h"
+#include "store.h"
+
+#include <string.h>
+
+extern char **environ;
+
+static const char file_name[] = ".claudemake/settled";
+
+/* What asks for nothing but what is not up to date, and for no word about what is. */
+static bool is_plain(const struct options *o)
+{
+	return o->mode == MODE_RUN && !o->dry_run && !o->question && !o->simulate &&
+		!o->always_make && !o->touch && !o->force && !o->force_tasks.n && !o->model &&
+		!o->verbose;
+}
+
+static void add_part(struct str *out, const char *bytes, size_t len)
+{
+	str_addf(out, "%zu ", len);
+	str_addn(out, bytes, len);
+}
+
+static void add_text(struct str *out, const char *text)
+{
+	add_part(out, text, strlen(text));
+}
+
+static void add_list(struct str *out, const struct strs *list)
+{
+	str_addf(out, "%zu ", list->n);
+	for (size_t i = 0; i < list->n; i++)
+		add_text(out, list->v[i]);
+}
+
+/* All that a plan follows from, but for files, variables and records. */
+static struct hash question_of(const struct project *p, const struct options *o)
+{
+	struct str all = STR_INIT;
+
+	add_text(&all, VERSION);
+	str_addf(&all, "%d ", KEY_FORMAT);
+	add_text(&all, p->root);
+	add_text(&all, p->top);
+	add_list(&all, &o->targets);
+	add_text(&all, o->targets.n ? p->here : "");
+	add_list(&all, &o->overrides);
+	add_part(&all, p->bytes.s, p->bytes.len);
+	struct hash question = hash_bytes(all.s, all.len);
+	str_release(&all);
+	return question;
+}
+
+/* Of two with the same name the last counts. */
+static const char *variable(void *ctx, const char *name)
+{
+	size_t n = strlen(name);
+	const char *value = NULL;
+
+	(void)ctx;
+	for (char **e = environ; *e; e++)
+		if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
+			value = *e + n + 1;
+	return value;
+}
+
+/* ---- asking ---- */
+
+static bool is_as_it_was(const struct snapshot *s, const struct project *p, const struct options *o)
+{
+	struct hash question = question_of(p, o);
+
+	return hash_eq(&question, &snapshot_of(s)->question) &&
+		snapshot_has_variables(s, variable, NULL) && snapshot_has_files(s, p->root);
+}
+
+static void take_name(void *ctx, const char *run)
+{
+	(void)run;
+	*(bool *)ctx = true;
+}
+
+static bool take_row(void *ctx, const struct state_attempt *row)
+{
+	(void)row;
+	return !(*(bool *)ctx = true);
+}
+
+/* Runs at work, and what killed ones left: that is for a run as any other. */
+static bool is_anything_left(struct state *st)
+{
+	bool any = false;
+	struct err err;
+
+	return !state_open_runs(st, take_name, &any, &err) || any ||
+		!state_left(st, take_row, &any, &err) || any;
+}
+
+static bool has_edition(struct state *st, const struct hash *wanted)
+{
+	struct hash edition;
+	return state_edition(st, &edition) && hash_eq(&edition, wanted);
+}
+
+static void report(const struct options *o, const struct project *p, size_t tasks, int64_t began_ms)
+{
+	struct run_view run = { .total = tasks,
+		.done = tasks,
+		.ok = tasks,
+		.fresh = tasks,
+		.settled = tasks,
+		.started_ms = began_ms,
+		.now_ms = time_mono_ms(),
+		.root = p->root,
+		.first_failed = UINT32_MAX };
+	struct report *r = display_new(o);
+	const struct status *status = report_status(r);
+
+	status->run_ended(status->self, &run);
+	report_free(r);
+}
+
+static bool end_run(const struct project *p, const struct options *o, const struct snapshot_of *was)
+{
+	char name[RUN_NAME];
+	int64_t began_ms = time_mono_ms();
+	struct err err;
+	struct state *st = state_open(p->root, true, &err);
+
+	if (!st)
+		return false;
+	store_name_run(name);
+	bool ok = has_edition(st, &was->edition) && !is_anything_left(st) &&
+		store_begin_run(st, name, time_wall_ms(), o, &err);
+	if (ok) {
+		report(o, p, was->tasks, began_ms);
+		state_end_run(st, 0, time_wall_ms());
+	}
+	state_close(st, NULL);
+	return ok;
+}
+
+bool settled_run(const struct project *p, const struct options *o)
+{
+	char *path = mem_printf("%s/%s", p->root, file_name);
+	struct snapshot *s = is_plain(o) ? snapshot_read(path) : NULL;
+	bool settled = s && is_as_it_was(s, p, o) && end_run(p, o, snapshot_of(s));
+
+	snapshot_free(s);
+	free(path);
+	return settled;
+}
+
+/* ---- keeping ---- */
+
+static bool calls_functions(const struct text *text)
+{
+	const struct template_expr *e;
+
+	for (size_t p = 0; text->template && (e = template_next_expr(text->template, &p));)
+		if (e->function != FUNCTION_NONE)
+			return true;
+	return false;
+}
+
+/* Does its decision follow from the Claudefile, files that are looked at, and records? */
+static bool is_comparable(const struct task_spec *spec)
+{
+	const struct text *text;
+
+	if (spec->when.s || spec->agents.path.s || spec->settings.path.s ||
+		spec->json_schema.path.s || spec->mcp_config.n || spec->add_dir.n ||
+		flags_allow_bash(spec))
+		return false;
+	for (size_t i = 0; (text = task_next_prose(spec, &i));)
+		if (calls_functions(text))
+			return false;
+	return true;
+}
+
+/* Up to date, and not a word is to be said about it. */
+static bool is_silent(const struct task *t, const struct task_view *v)
+{
+	return (v->fresh || v->group) && !v->note && !t->answer_used && !(t->named && v->answer);
+}
+
+static bool are_settled(const struct graph *g, const struct run_view *run)
+{
+	const struct task_spec *last = NULL;
+
+	for (size_t i = 0; i < g->n; i++) {
+		const struct task *t = &g->tasks[i];
+		if (!t->wanted)
+			continue;
+		if (!is_silent(t, &run->tasks[i]) || (t->spec != last && !is_comparable(t->spec)))
+			return false;
+		last = t->spec;
+	}
+	return true;
+}
+
+static bool runs_commands(const struct claudefile *file)
+{
+	for (size_t i = 0; i < file->vars.n; i++)
+		if (file->vars.v[i].kind == VAR_SH)
+			return true;
+	return false;
+}
+
+static bool is_settled(const struct project *p, const struct options *o, const struct freshness *f,
+	const struct run_view *run)
+{
+	return is_plain(o) && run->total && run->fresh == run->total && !run->stop_signal &&
+		!run->timed_out && !p->warned && !p->graph.warnings.n && !f->warned &&
+		f->has_edition && !f->memory.shared && !f->memory.changed.n &&
+		!project_uses_globs(p) && !runs_commands(p->file) && are_settled(&p->graph, run);
+}
+
+static bool add_reads(struct snapshot *s, const struct project *p)
+{
+	const struct claudefile *file = p->file;
+	int64_t since_ns = p->began_ms * 1000000;
+	bool ok = time_wall_ms() >= p->began_ms;
+
+	for (size_t i = 0; ok && i < file->read.n; i++)
+		ok = snapshot_add_read(s, p->root, file->read.v[i], since_ns);
+	for (size_t i = 0; ok && i < file->dotenv.n; i++)
+		ok = snapshot_add_read(s, p->root, file->dotenv.v[i].s, since_ns);
+	return ok;
+}
+
+static void add_variables(struct snapshot *s, const struct values *values)
+{
+	for (size_t i = 0; i < values->asked->n; i++)
+		snapshot_add_variable(s, values->asked->v[i], variable(NULL, values->asked->v[i]));
+}
+
+void settled_keep(const struct project *p, const struct options *o, const struct freshness *f,
+	const struct run_view *run)
+{
+	struct snapshot_of of = {
+		.question = question_of(p, o), .edition = f->edition, .tasks = run->total
+	};
+	struct err err;
+
+	if (!is_settled(p, o, f, run))
+		return;
+	char *path = mem_printf("%s/%s", p->root, file_name);
+	struct snapshot *s = snapshot_new(&of);
+	add_variables(s, &p->values);
+	if (add_reads(s, p) && snapshot_add_files(s, f->memory.files))
+		snapshot_write(s, path, &err);
+	snapshot_free(s);
+	free(path);
+}

@@ -1,0 +1,22 @@
+/*
+ * A run in which nothing is to be done, without a graph: the last one that found so has written
+ * down what it rested on (plan/snapshot.h), and of that nothing has changed since. What can't be
+ * compared so (commands in texts, globs, ...) is never written down, and any doubt leads to a run
+ * as any other, which decides all by itself.
+ */
+#ifndef SETTLED_H
+#define SETTLED_H
+
+#include "freshness.h"
+#include "options.h"
+#include "project.h"
+#include "run/status.h"
+
+/* p was found, and not read. True: nothing was to be done, which was said and kept. */
+bool settled_run(const struct project *p, const struct options *o);
+
+/* At the end of a run, before anything that it still has to keep. */
+void settled_keep(const struct project *p, const struct options *o, const struct freshness *f,
+	const struct run_view *run);
+
+#endif
