@@ -191,6 +191,7 @@ void freshness_close(struct freshness *f)
 	gathered_free(f->memory.gathered);
 	files_free(f->memory.files);
 	vec_release(&f->memory.changed);
+	vec_release(&f->memory.restamped);
 	free(f->memory.current);
 	free(f->forced);
 }

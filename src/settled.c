@@ -74,12 +74,19 @@ static const char *variable(void *ctx, const char *name)
 
 /* ---- asking ---- */
 
-static bool is_as_it_was(const struct snapshot *s, const struct project *p, const struct options *o)
+/* The last one, if it is of this question, and variables and files are as they were; or NULL. */
+static struct snapshot *find(const struct project *p, const struct options *o)
 {
+	char *path = mem_printf("%s/%s", p->root, file_name);
+	struct snapshot *s = is_plain(o) ? snapshot_read(path) : NULL;
 	struct hash question = question_of(p, o);
 
-	return hash_eq(&question, &snapshot_of(s)->question) &&
-		snapshot_has_variables(s, variable, NULL) && snapshot_has_files(s, p->root);
+	free(path);
+	if (s && hash_eq(&question, &snapshot_of(s)->question) &&
+		snapshot_has_variables(s, variable, NULL) && snapshot_has_files(s, p->root))
+		return s;
+	snapshot_free(s);
+	return NULL;
 }
 
 static void take_name(void *ctx, const char *run)
@@ -104,10 +111,20 @@ static bool is_anything_left(struct state *st)
 		!state_left(st, take_row, &any, &err) || any;
 }
 
-static bool has_edition(struct state *st, const struct hash *wanted)
+static bool is_at_rest(struct state *st, const struct snapshot *s)
 {
 	struct hash edition;
-	return state_edition(st, &edition) && hash_eq(&edition, wanted);
+	return state_edition(st, &edition) && hash_eq(&edition, &snapshot_of(s)->edition) &&
+		!is_anything_left(st);
+}
+
+bool settled_is(const struct project *p, const struct options *o, struct state *st)
+{
+	struct snapshot *s = find(p, o);
+	bool yes = s && is_at_rest(st, s);
+
+	snapshot_free(s);
+	return yes;
 }
 
 static void report(const struct options *o, const struct project *p, size_t tasks, int64_t began_ms)
@@ -128,7 +145,7 @@ static void report(const struct options *o, const struct project *p, size_t task
 	report_free(r);
 }
 
-static bool end_run(const struct project *p, const struct options *o, const struct snapshot_of *was)
+static bool run(const struct project *p, const struct options *o, const struct snapshot *s)
 {
 	char name[RUN_NAME];
 	int64_t began_ms = time_mono_ms();
@@ -138,10 +155,9 @@ static bool end_run(const struct project *p, const struct options *o, const stru
 	if (!st)
 		return false;
 	store_name_run(name);
-	bool ok = has_edition(st, &was->edition) && !is_anything_left(st) &&
-		store_begin_run(st, name, time_wall_ms(), o, &err);
+	bool ok = is_at_rest(st, s) && store_begin_run(st, name, time_wall_ms(), o, &err);
 	if (ok) {
-		report(o, p, was->tasks, began_ms);
+		report(o, p, snapshot_of(s)->tasks, began_ms);
 		state_end_run(st, 0, time_wall_ms());
 	}
 	state_close(st, NULL);
@@ -150,12 +166,10 @@ static bool end_run(const struct project *p, const struct options *o, const stru
 
 bool settled_run(const struct project *p, const struct options *o)
 {
-	char *path = mem_printf("%s/%s", p->root, file_name);
-	struct snapshot *s = is_plain(o) ? snapshot_read(path) : NULL;
-	bool settled = s && is_as_it_was(s, p, o) && end_run(p, o, snapshot_of(s));
+	struct snapshot *s = find(p, o);
+	bool settled = s && run(p, o, s);
 
 	snapshot_free(s);
-	free(path);
 	return settled;
 }
 

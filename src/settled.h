@@ -15,6 +15,9 @@
 /* p was found, and not read. True: nothing was to be done, which was said and kept. */
 bool settled_run(const struct project *p, const struct options *o);
 
+/* Is nothing to be done? With the store of an earlier run; nothing is said or kept. */
+bool settled_is(const struct project *p, const struct options *o, struct state *st);
+
 /* At the end of a run, before anything that it still has to keep. */
 void settled_keep(const struct project *p, const struct options *o, const struct freshness *f,
 	const struct run_view *run);

@@ -252,9 +252,11 @@ void memory_rests_on(struct memory *m, struct attempt *a, const struct record_li
 		own->id = RECORD_ID_OWN + m->next_id++;
 		changed = true;
 	}
-	changed |= refresh_stamps(m, own, a->age);
+	bool restamped = refresh_stamps(m, own, a->age);
 	if (changed)
 		vec_push(&m->changed, own);
+	else if (restamped)
+		vec_push(&m->restamped, own);
 }
 
 struct state_record memory_row(
@@ -274,19 +276,24 @@ struct state_record memory_row(
 		.files_len = files->len };
 }
 
+static void keep(struct memory *m, const struct record *r, bool says_the_same, struct str *packed)
+{
+	/* Another run may have changed it meanwhile; it costs only a little time again. */
+	if (m->shared && !str_eq(r->run, m->ctx->run))
+		return;
+	struct state_record row = memory_row(m, r, packed);
+	struct state_success success = { .record = &row, .says_the_same = says_the_same };
+	state_put_record(m->state, &success, NULL, NULL);
+}
+
 void memory_keep(struct memory *m)
 {
 	struct str packed = STR_INIT;
 
-	for (size_t i = 0; i < m->changed.n; i++) {
-		const struct record *r = m->changed.v[i];
-		/* Another run may have changed it meanwhile; it costs only a little time again. */
-		if (m->shared && !str_eq(r->run, m->ctx->run))
-			continue;
-		struct state_record row = memory_row(m, r, &packed);
-		struct state_success success = { .record = &row };
-		state_put_record(m->state, &success, NULL, NULL);
-	}
+	for (size_t i = 0; i < m->changed.n; i++)
+		keep(m, m->changed.v[i], false, &packed);
+	for (size_t i = 0; i < m->restamped.n; i++)
+		keep(m, m->restamped.v[i], true, &packed);
 	str_release(&packed);
-	m->changed.n = 0;
+	m->changed.n = m->restamped.n = 0;
 }

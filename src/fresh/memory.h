@@ -14,13 +14,14 @@ struct memory {
 	const struct graph *graph;
 	struct files *files;
 	struct records *records;
-	struct state *state;           /* NULL: there is no store yet (a dry run) */
-	const struct record **current; /* by task: the success it rests on in this run, or NULL */
-	bool shared;                   /* another run may add records meanwhile */
-	int64_t began_ms;              /* where shared: wall, when this run began */
-	VEC(struct record *) changed;  /* those to be written anew at the end of the run */
-	struct gathered *gathered;     /* answers in the save of a matrix */
-	uint64_t next_id;              /* of records that no attempt of this run has made */
+	struct state *state;            /* NULL: there is no store yet (a dry run) */
+	const struct record **current;  /* by task: the success it rests on in this run, or NULL */
+	bool shared;                    /* another run may add records meanwhile */
+	int64_t began_ms;               /* where shared: wall, when this run began */
+	VEC(struct record *) changed;   /* those to be written anew at the end of the run */
+	VEC(struct record *) restamped; /* the same, of which only stamps are newer */
+	struct gathered *gathered;      /* answers in the save of a matrix */
+	uint64_t next_id;               /* of records that no attempt of this run has made */
 };
 
 /*

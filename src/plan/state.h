@@ -156,7 +156,7 @@ bool state_records(
 
 /*
  * The edition of the records: another one, which was never before, after each change of any of
- * them, whoever made it. False: there is none (a store of an older format).
+ * them (but for the stamps in them), whoever made it. False: there is none (an older format).
  */
 bool state_edition(struct state *st, struct hash *edition);
 
@@ -183,7 +183,8 @@ struct state_written {
  */
 struct state_success {
 	const struct state_record *record; /* NULL: none */
-	const void *parts;                 /* NULL: those that are kept with it stay */
+	bool says_the_same; /* the record is that of before, but for stamps: the edition stays */
+	const void *parts;  /* NULL: those that are kept with it stay */
 	size_t parts_len;
 	const struct state_change *changes;
 	size_t nchanges;

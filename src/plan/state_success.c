@@ -185,7 +185,7 @@ static bool put_written(struct state_rows *rows, const struct state_written *w, 
 bool state_rows_success(struct state_rows *rows, const struct state_success *s, const char *run,
 	uint64_t id, struct err *err)
 {
-	rows->edited |= s->record || s->nchanges;
+	rows->edited |= (s->record && !s->says_the_same) || s->nchanges;
 	bool ok = (!s->record || put_record(rows, s, err)) &&
 		change_records(rows, s->changes, s->nchanges, err);
 	for (size_t i = 0; ok && i < s->nwritten; i++)

@@ -74,6 +74,7 @@ struct pipeline {
 	unsigned fails[PIPE_UNITS]; /* so many attempts leave half of it and fail */
 	unsigned jobs;
 	unsigned runs;
+	bool settled, idle; /* the last run: nothing was to be done, foretold; and found so */
 	struct map index; /* of contents */
 	struct strs contents;
 	/* What is told while a run goes on. */

@@ -9,6 +9,7 @@
 #include "run/scheduler.h"
 #include "runner/files.h"
 #include "runner/look.h"
+#include "settled.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -297,6 +298,8 @@ static void read_project(struct rig *r, const struct pipe_options *o)
 	str_init(&p->bytes);
 	pipe_text(r->p, &p->bytes);
 	p->root = p->top = r->p->root;
+	p->here = "";
+	p->began_ms = time_wall_ms();
 	p->file = claudefile_read(
 		&p->arena, "Claudefile", p->bytes.s, p->bytes.len, &p->mistakes, &p->mistakes);
 	mistakes_print(&p->mistakes, stderr);
@@ -312,6 +315,8 @@ static void read_project(struct rig *r, const struct pipe_options *o)
 	r->options = (struct options){ .silent = true, .always_make = o->always };
 	if (o->force)
 		vec_push(&r->options.force_tasks, o->force);
+	if (o->target)
+		vec_push(&r->options.targets, o->target);
 }
 
 static void plug_in(struct rig *r)
@@ -324,9 +329,9 @@ static void plug_in(struct rig *r)
 	r->processes = processes_new(&r->loop, &err);
 	must(r->processes, &err);
 	r->state = state_open(r->p->root, true, &err);
-	must(r->state && state_begin_run(r->state, &run, &err) &&
-			state_attach(r->state, &r->loop, &err),
-		&err);
+	must(r->state, &err);
+	r->p->settled = settled_is(&r->project, &r->options, r->state);
+	must(state_begin_run(r->state, &run, &err) && state_attach(r->state, &r->loop, &err), &err);
 	r->context = (struct runner_context){ .loop = &r->loop,
 		.processes = r->processes,
 		.values = &r->project.values,
@@ -419,6 +424,7 @@ static void end(struct rig *r, int code)
 	str_release(&r->project.bytes);
 	arena_release(&r->project.arena);
 	vec_release(&r->options.force_tasks);
+	vec_release(&r->options.targets);
 }
 
 int pipe_run(struct pipeline *p, const struct pipe_options *options)
@@ -432,6 +438,10 @@ int pipe_run(struct pipeline *p, const struct pipe_options *options)
 	go(&r);
 	pipe_forget(p, NULL);
 	int code = scheduler_exit_code(r.scheduler);
+	const struct run_view *view = scheduler_view(r.scheduler);
+	p->idle = !code && view->fresh == view->total;
+	if (!code)
+		settled_keep(&r.project, &r.options, &r.freshness, view);
 	end(&r, code);
 	return code;
 }

@@ -225,6 +225,103 @@ static const char *parts(struct world *w, const char *run, uint64_t id)
 	return w->seen.s;
 }
 
+/* ---- editions ---- */
+
+static struct hash edition(struct world *w)
+{
+	struct err err = { 0 };
+	struct hash hash;
+	struct state *st = open_state(w, false);
+	assert_true(state_edition(st, &hash));
+	assert_true(state_close(st, &err));
+	return hash;
+}
+
+/* Is it another one than the last time this was asked? */
+static bool is_another(struct world *w, struct hash *last)
+{
+	struct hash now = edition(w);
+	bool another = !hash_eq(&now, last);
+	*last = now;
+	return another;
+}
+
+static void put_again(struct world *w, bool says_the_same)
+{
+	struct state_record r = record(RUN, 1, "a", "k");
+	struct state_success s = { .record = &r, .says_the_same = says_the_same };
+	state_put_record(w->st, &s, told, w);
+}
+
+static void each_change_is_an_edition(void **state)
+{
+	struct world *w = *state;
+	struct state_attempt failed = attempt(RUN, 2, "b");
+	struct state_change change = { .run = RUN, .id = 1, .change = { .path = "f" } };
+	struct state_success changes = { .changes = &change, .nchanges = 1 };
+	struct hash last = { { 0 } };
+
+	start(w, RUN);
+	assert_true(is_another(w, &last));
+	assert_false(is_another(w, &last));
+	succeed(w, RUN, 1, "a", "k");
+	turn(w);
+	assert_true(is_another(w, &last));
+	state_put_result(w->st, &failed, false, NULL, told, w);
+	turn(w);
+	assert_false(is_another(w, &last));
+	state_put_result(w->st, &failed, false, &changes, told, w);
+	turn(w);
+	assert_true(is_another(w, &last));
+	put_again(w, true);
+	turn(w);
+	assert_false(is_another(w, &last));
+	put_again(w, false);
+	turn(w);
+	assert_true(is_another(w, &last));
+	state_forget(w->st, "a", told, w);
+	turn(w);
+	assert_true(is_another(w, &last));
+	state_end_run(w->st, 0, 2000);
+	stop(w);
+	assert_false(is_another(w, &last));
+}
+
+/* By people with other programs. */
+static void each_change_by_hand_too(void **state)
+{
+	struct world *w = *state;
+	struct hash last = { { 0 } };
+
+	start(w, RUN);
+	succeed(w, RUN, 1, "a", "k");
+	turn(w);
+	stop(w);
+	assert_true(is_another(w, &last));
+	sql(w, "UPDATE run SET targets = 'x'");
+	assert_false(is_another(w, &last));
+	sql(w, "UPDATE record SET task = 'c'");
+	assert_true(is_another(w, &last));
+	sql(w, "INSERT INTO record (run, id, task, format, key) VALUES (1, 9, 'a', 1, x'00')");
+	assert_true(is_another(w, &last));
+	sql(w, "DELETE FROM record WHERE id = 9");
+	assert_true(is_another(w, &last));
+}
+
+static void no_edition(void **state)
+{
+	struct world *w = *state;
+	struct hash hash;
+	struct err err = { 0 };
+
+	start(w, RUN);
+	stop(w);
+	sql(w, "DELETE FROM edition");
+	struct state *st = open_state(w, false);
+	assert_false(state_edition(st, &hash));
+	assert_true(state_close(st, &err));
+}
+
 /* ---- formats ---- */
 
 static const char format_1[] =
@@ -266,6 +363,7 @@ static void old_format_is_read(void **state)
 	struct state *st = open_state(w, false);
 	assert_false(state_was_written(st, "f", &hash, NULL));
 	assert_false(state_last_writer(st, "f", &hash, NULL));
+	assert_false(state_edition(st, &hash));
 	assert_true(state_close(st, &err));
 	assert_string_equal(sql(w, "PRAGMA user_version"), "1");
 }
@@ -1030,6 +1128,9 @@ static void memory_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(each_change_is_an_edition),
+		TEST(each_change_by_hand_too),
+		TEST(no_edition),
 		TEST(old_format_is_read),
 		TEST(old_format_is_brought_up),
 		TEST(brought_up_at_once),
