@@ -111,6 +111,7 @@ bool freshness_open(struct freshness *f, struct project *p, const struct options
 		.files = files_new(p->root, ctx->loop),
 		.state = state,
 		.current = mem_alloc((g->n + 1) * sizeof(*f->memory.current)) };
+	files_watch(f->memory.files, &p->watch);
 	f->memory.records = records_new(f->memory.files);
 	f->memory.gathered = gathered_new(g);
 	if (!force(f, err))

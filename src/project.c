@@ -8,6 +8,7 @@
 #include "runner/ignored.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,12 +25,15 @@ void project_init(struct project *p, int64_t now_ms)
 		strftime(p->today, sizeof(p->today), "%Y-%m-%d", &utc);
 	arena_init(&p->arena);
 	str_init(&p->bytes);
+	sights_init(&p->sights);
+	p->watch = sights_watch(&p->sights);
 }
 
 void project_release(struct project *p)
 {
 	graph_release(&p->graph);
 	map_release(&p->ignored);
+	sights_release(&p->sights);
 	values_release(&p->values);
 	if (p->file)
 		claudefile_release(p->file);
@@ -268,15 +272,25 @@ static bool has_glob_axis(const struct matrix *m)
 	return false;
 }
 
-bool project_uses_globs(const struct project *p)
+/* Does anything go by what lies in folders? */
+static bool uses_globs(const struct claudefile *file)
 {
-	for (size_t i = 0; i < p->file->tasks.n; i++) {
-		const struct task_spec *t = &p->file->tasks.v[i];
+	for (size_t i = 0; i < file->tasks.n; i++) {
+		const struct task_spec *t = &file->tasks.v[i];
 		if (has_glob_axis(t->matrix) || has_glob(&t->inputs) || has_glob(&t->attach) ||
 			has_glob(&t->outputs) || has_glob(&t->edits))
 			return true;
 	}
 	return false;
+}
+
+bool project_has_git(const struct project *p)
+{
+	char *path = mem_printf("%s/.git", p->top);
+	bool yes = file_exists(path);
+
+	free(path);
+	return yes;
 }
 
 /* A simulation starts nothing, and so does not ask. */
@@ -285,13 +299,13 @@ static void find_ignored(
 {
 	const char *problem;
 
-	if (o->simulate || !project_uses_globs(p) ||
-		!file_exists(path_join(&p->arena, p->top, ".git")))
+	if (o->simulate || !uses_globs(p->file) || !project_has_git(p))
 		return;
-	ignored_read(&p->arena, p->root, loop, processes, &p->ignored, &problem);
+	ignored_read(&p->arena, p->root, loop, processes, &p->ignored, &p->ignored_sum, &problem);
 	if (problem && !o->silent)
 		fprintf(stderr, "claudemake: warning: globs take git-ignored files too: %s\n",
 			problem);
+	p->warned |= problem != NULL;
 	p->graph.ignored = &p->ignored;
 }
 
@@ -350,6 +364,7 @@ bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
 	if (!fill_values(p, o, loop, processes, err))
 		return false;
 	graph_init(&p->graph, p->file, p->root, p->top);
+	p->graph.watch = &p->watch;
 	if (!choose_model(p, o, err))
 		return false;
 	choose_via(p, o);

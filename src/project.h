@@ -4,6 +4,8 @@
 #ifndef PROJECT_H
 #define PROJECT_H
 
+#include "base/hash.h"
+#include "base/sights.h"
 #include "graph/graph.h"
 #include "io/process.h"
 #include "options.h"
@@ -20,6 +22,9 @@ struct project {
 	struct claudefile *file;
 	struct values values;
 	struct map ignored; /* by git: looked for where a glob needs it */
+	struct hash ignored_sum;
+	struct sights sights; /* what globs went by */
+	struct glob_watch watch;
 	struct graph graph;
 	struct mistakes mistakes;
 	int64_t began_ms; /* wall: nothing was read before */
@@ -43,8 +48,7 @@ bool project_read(struct project *p, const struct options *o, struct err *err);
 bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
 	struct processes *processes, struct err *err);
 
-/* Does anything go by what lies in folders? */
-bool project_uses_globs(const struct project *p);
+bool project_has_git(const struct project *p);
 
 /* Prints the mistakes, if there are any. */
 bool project_report_mistakes(struct project *p, struct err *err);

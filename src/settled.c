@@ -5,7 +5,9 @@
 #include "base/str.h"
 #include "display.h"
 #include "graph/build.h"
+#include "io/loop.h"
 #include "plan/snapshot.h"
+#include "runner/ignored.h"
 #include "spec/flags.h"
 #include "store.h"
 
@@ -50,6 +52,7 @@ static struct hash question_of(const struct project *p, const struct options *o)
 	str_addf(&all, "%d ", KEY_FORMAT);
 	add_text(&all, p->root);
 	add_text(&all, p->top);
+	add_text(&all, project_has_git(p) ? "git" : "");
 	add_list(&all, &o->targets);
 	add_text(&all, o->targets.n ? p->here : "");
 	add_list(&all, &o->overrides);
@@ -74,6 +77,33 @@ static const char *variable(void *ctx, const char *name)
 
 /* ---- asking ---- */
 
+static bool is_ignored_the_same(const struct project *p, const struct hash *was)
+{
+	static const struct hash not_asked;
+	struct processes *processes;
+	struct arena arena;
+	struct map paths;
+	struct hash now = not_asked;
+	const char *problem = "";
+	uv_loop_t loop;
+	struct err err;
+
+	if (hash_eq(was, &not_asked))
+		return true;
+	uv_loop_init(&loop);
+	arena_init(&arena);
+	map_init(&paths);
+	processes = processes_new(&loop, &err);
+	if (processes)
+		ignored_read(&arena, p->root, &loop, processes, &paths, &now, &problem);
+	processes_free(processes);
+	map_release(&paths);
+	bool same = !problem && hash_eq(&now, was);
+	arena_release(&arena);
+	loop_close(&loop);
+	return same;
+}
+
 /* The last one, if it is of this question, and variables and files are as they were; or NULL. */
 static struct snapshot *find(const struct project *p, const struct options *o)
 {
@@ -83,7 +113,8 @@ static struct snapshot *find(const struct project *p, const struct options *o)
 
 	free(path);
 	if (s && hash_eq(&question, &snapshot_of(s)->question) &&
-		snapshot_has_variables(s, variable, NULL) && snapshot_has_files(s, p->root))
+		snapshot_has_variables(s, variable, NULL) && snapshot_has_files(s, p->root) &&
+		is_ignored_the_same(p, &snapshot_of(s)->ignored))
 		return s;
 	snapshot_free(s);
 	return NULL;
@@ -175,12 +206,13 @@ bool settled_run(const struct project *p, const struct options *o)
 
 /* ---- keeping ---- */
 
+/* What is in answers follows from files that are looked at. */
 static bool calls_functions(const struct text *text)
 {
 	const struct template_expr *e;
 
 	for (size_t p = 0; text->template && (e = template_next_expr(text->template, &p));)
-		if (e->function != FUNCTION_NONE)
+		if (e->function != FUNCTION_NONE && e->function != FUNCTION_RESPONSE)
 			return true;
 	return false;
 }
@@ -200,10 +232,11 @@ static bool is_comparable(const struct task_spec *spec)
 	return true;
 }
 
-/* Up to date, and not a word is to be said about it. */
+/* Up to date, and not a word is to be said about it. An answer that was unpacked is no file. */
 static bool is_silent(const struct task *t, const struct task_view *v)
 {
-	return (v->fresh || v->group) && !v->note && !t->answer_used && !(t->named && v->answer);
+	return (v->fresh || v->group) && !v->note && !(t->named && v->answer) &&
+		!(t->answer_used && v->answer && v->answer[0] == '/');
 }
 
 static bool are_settled(const struct graph *g, const struct run_view *run)
@@ -235,7 +268,7 @@ static bool is_settled(const struct project *p, const struct options *o, const s
 	return is_plain(o) && run->total && run->fresh == run->total && !run->stop_signal &&
 		!run->timed_out && !p->warned && !p->graph.warnings.n && !f->warned &&
 		f->has_edition && !f->memory.shared && !f->memory.changed.n &&
-		!project_uses_globs(p) && !runs_commands(p->file) && are_settled(&p->graph, run);
+		!runs_commands(p->file) && are_settled(&p->graph, run);
 }
 
 static bool add_reads(struct snapshot *s, const struct project *p)
@@ -248,7 +281,7 @@ static bool add_reads(struct snapshot *s, const struct project *p)
 		ok = snapshot_add_read(s, p->root, file->read.v[i], since_ns);
 	for (size_t i = 0; ok && i < file->dotenv.n; i++)
 		ok = snapshot_add_read(s, p->root, file->dotenv.v[i].s, since_ns);
-	return ok;
+	return ok && snapshot_add_sights(s, p->root, &p->sights, since_ns);
 }
 
 static void add_variables(struct snapshot *s, const struct values *values)
@@ -260,13 +293,14 @@ static void add_variables(struct snapshot *s, const struct values *values)
 void settled_keep(const struct project *p, const struct options *o, const struct freshness *f,
 	const struct run_view *run)
 {
-	struct snapshot_of of = {
-		.question = question_of(p, o), .edition = f->edition, .tasks = run->total
-	};
 	struct err err;
 
 	if (!is_settled(p, o, f, run))
 		return;
+	struct snapshot_of of = { .question = question_of(p, o),
+		.edition = f->edition,
+		.ignored = p->ignored_sum,
+		.tasks = run->total };
 	char *path = mem_printf("%s/%s", p->root, file_name);
 	struct snapshot *s = snapshot_new(&of);
 	add_variables(s, &p->values);

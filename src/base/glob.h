@@ -52,11 +52,25 @@ enum { GLOB_FILES_MAX = 4 << 20 };
 bool glob_files(
 	struct arena *a, const char *root, const char *pattern, struct strs *out, struct err *err);
 
+/* What a walk went by: as long as all that is as it was, another walk would find the same. */
+enum glob_sight {
+	GLOB_FOLDER,  /* all that was in it ("": the root), or that it is one */
+	GLOB_FILE,    /* was looked for by its name */
+	GLOB_NOTHING, /* was looked for, and was not there */
+	GLOB_ELSE,    /* a link, or the like: what it stands for can change unseen */
+};
+struct glob_watch {
+	void *ctx;
+	/* path is from the root, and valid during the call; the same may come more than once. */
+	void (*saw)(void *ctx, const char *path, enum glob_sight what);
+};
+
 /*
  * The same without what is passed over: files, and folders with all that is in them, from the
- * root, folders with a slash behind. What the pattern itself names stays.
+ * root, folders with a slash behind. What the pattern itself names stays. watch may be NULL.
  */
 bool glob_files_but(struct arena *a, const char *root, const char *pattern,
-	const struct map *passed_over, struct strs *out, struct err *err);
+	const struct map *passed_over, const struct glob_watch *watch, struct strs *out,
+	struct err *err);
 
 #endif

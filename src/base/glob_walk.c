@@ -19,8 +19,9 @@ struct walk {
 	struct glob_parts parts;
 	struct str path; /* of the folder that is being read, with a slash, or empty */
 	size_t looked;
-	const struct map *passed_over; /* or NULL */
-	const char *prefix;            /* of the pattern: what it names by itself */
+	const struct map *passed_over;  /* or NULL */
+	const char *prefix;             /* of the pattern: what it names by itself */
+	const struct glob_watch *watch; /* or NULL */
 	struct err *err;
 };
 
@@ -31,6 +32,23 @@ struct level {
 };
 
 static bool walk_folder(struct walk *w, const struct level *level);
+
+/* In the folder that is being read; NULL: that itself. */
+static void say_seen(struct walk *w, const char *name, enum glob_sight what)
+{
+	size_t len = w->path.len;
+
+	if (!w->watch)
+		return;
+	if (name)
+		str_add(&w->path, name);
+	else if (len)
+		str_truncate(&w->path, len - 1);
+	w->watch->saw(w->watch->ctx, w->path.s, what);
+	if (!name && len)
+		str_addc(&w->path, '/');
+	str_truncate(&w->path, len);
+}
 
 static bool is_own_folder(const char *name)
 {
@@ -94,6 +112,7 @@ static bool enter(struct walk *w, const struct level *from, const char *name, co
 	if (level.depth > DEPTH_MAX)
 		return err_set(
 			w->err, "folders below '%s' lie more than %d deep", w->root, DEPTH_MAX);
+	say_seen(w, name, GLOB_FOLDER);
 	level.fd = openat(from->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (level.fd < 0 && is_passed_over(errno))
 		return true;
@@ -136,6 +155,24 @@ static bool look_at(
 	return true;
 }
 
+/* by_name: it was not listed, so that its being there, or not, is news as well. */
+static void watch_name(struct walk *w, int folder, const char *name, bool by_name)
+{
+	enum glob_sight what = GLOB_ELSE;
+	struct stat st;
+
+	if (!w->watch)
+		return;
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		what = errno == ENOENT ? GLOB_NOTHING : GLOB_ELSE;
+	else if (S_ISREG(st.st_mode))
+		what = GLOB_FILE;
+	else if (S_ISDIR(st.st_mode))
+		what = GLOB_FOLDER;
+	if (by_name || what == GLOB_ELSE)
+		say_seen(w, name, what);
+}
+
 static bool look_at_all(struct walk *w, const struct level *level, DIR *dir)
 {
 	bool *next = mem_alloc(w->parts.n + 1), ok = true;
@@ -149,8 +186,11 @@ static bool look_at_all(struct walk *w, const struct level *level, DIR *dir)
 				"more than %d files below '%s': write a pattern that "
 				"starts with a folder",
 				GLOB_FILES_MAX, w->root);
-		else if (step(&w->parts, level->on, e->d_name, next))
-			ok = look_at(w, level, e->d_name, kind_of_entry(level->fd, e), next);
+		if (!ok || !step(&w->parts, level->on, e->d_name, next))
+			continue;
+		if (e->d_type != DT_REG && e->d_type != DT_DIR)
+			watch_name(w, level->fd, e->d_name, false);
+		ok = look_at(w, level, e->d_name, kind_of_entry(level->fd, e), next);
 	}
 	if (ok && errno)
 		ok = err_set(w->err, "cannot read the folder '%s/%s': %s", w->root, w->path.s,
@@ -165,8 +205,10 @@ static bool look_at_literal(struct walk *w, const struct level *level, const str
 	char *name = mem_alloc((size_t)(part->end - part->s) + 1);
 
 	glob_part_unquote(part->s, part->end, name);
-	bool ok = !step(&w->parts, level->on, name, next) ||
-		look_at(w, level, name, kind_of(level->fd, name), next);
+	bool meant = step(&w->parts, level->on, name, next);
+	if (meant)
+		watch_name(w, level->fd, name, true);
+	bool ok = !meant || look_at(w, level, name, kind_of(level->fd, name), next);
 	free(name);
 	free(next);
 	return ok;
@@ -194,6 +236,7 @@ static bool walk_folder(struct walk *w, const struct level *level)
 		close(level->fd);
 		return ok;
 	}
+	say_seen(w, NULL, GLOB_FOLDER);
 	DIR *dir = fdopendir(level->fd);
 	if (!dir) {
 		close(level->fd);
@@ -253,17 +296,19 @@ static void sort_unique(struct strs *out, size_t start)
 bool glob_files(
 	struct arena *a, const char *root, const char *pattern, struct strs *out, struct err *err)
 {
-	return glob_files_but(a, root, pattern, NULL, out, err);
+	return glob_files_but(a, root, pattern, NULL, NULL, out, err);
 }
 
 bool glob_files_but(struct arena *a, const char *root, const char *pattern,
-	const struct map *passed_over, struct strs *out, struct err *err)
+	const struct map *passed_over, const struct glob_watch *watch, struct strs *out,
+	struct err *err)
 {
 	struct walk w = { .arena = a,
 		.out = out,
 		.root = root,
 		.path = STR_INIT,
 		.passed_over = passed_over,
+		.watch = watch,
 		.err = err };
 	struct strs list = { 0 };
 	size_t start = out->n;

@@ -81,7 +81,10 @@ static bool is_ours(void *ctx, uint32_t file, const struct hash *hash)
 static bool has_answer(void *ctx, const struct record *record)
 {
 	struct deciding *k = ctx;
+	struct files *files = k->d->m->files;
 
+	if (record->answer)
+		files_look(files, files_id(files, record->answer), k->q.age); /* it counts */
 	/* A command that printed nothing has answered nothing. */
 	if (!record->answer && hash_is_absent(&record->answer_hash))
 		return !task_asks_claude(task_of(k));

@@ -64,6 +64,7 @@ struct graph {
 	const char *root;          /* absolute, links resolved */
 	const char *top;           /* of the git repository, or root: no path leads out of it */
 	const struct map *ignored; /* what globs pass over, folders with a slash; NULL: nothing */
+	const struct glob_watch *watch; /* of what globs go by, or NULL */
 	struct mistakes warnings;
 	const char *model;      /* a full id for all prompts, whatever they declare, or NULL */
 	const char *model_from; /* what says so, for messages */

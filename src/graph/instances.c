@@ -77,8 +77,8 @@ static void find_files(
 
 	for (size_t i = 0; i < patterns->n; i++)
 		if (patterns->v[i][0] != '!' &&
-			!glob_files_but(
-				&g->arena, g->root, patterns->v[i], g->ignored, files, &err))
+			!glob_files_but(&g->arena, g->root, patterns->v[i], g->ignored, g->watch,
+				files, &err))
 			mistakes_add(b->mistakes, axis->at, "axis '%s': %s", axis->name, err.text);
 	if (files->n)
 		qsort(files->v, files->n, sizeof(*files->v), by_bytes);

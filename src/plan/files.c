@@ -111,7 +111,7 @@ int64_t files_wall_ns(void)
 	return ns_of(&t);
 }
 
-static struct stamp stamp_of(const struct stat *st, int64_t wall_ns)
+struct stamp file_stamp_of(const struct stat *st, int64_t wall_ns)
 {
 #ifdef __APPLE__
 	int64_t mtime = ns_of(&st->st_mtimespec), ctime = ns_of(&st->st_ctimespec);
@@ -143,7 +143,7 @@ struct file_now file_now_of(const struct stat *st, int64_t wall_ns)
 		return known(FILE_FOLDER, "claudemake: a folder");
 	if (!S_ISREG(st->st_mode))
 		return known(FILE_OTHER, "claudemake: no regular file");
-	return (struct file_now){ .kind = FILE_REGULAR, .stamp = stamp_of(st, wall_ns) };
+	return (struct file_now){ .kind = FILE_REGULAR, .stamp = file_stamp_of(st, wall_ns) };
 }
 
 /* The name of the error, for its text depends on the system and is not for threads. */

@@ -8,6 +8,7 @@
 #define PLAN_FILES_H
 
 #include "base/err.h"
+#include "base/glob.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -93,6 +94,7 @@ struct file_ids {
 	uint32_t *v;
 	size_t n, cap;
 };
+void files_watch(struct files *f, const struct glob_watch *watch);
 bool files_glob(struct files *f, const struct strs *patterns, const struct map *ignored,
 	uint64_t age, struct file_ids *out, struct err *err);
 

@@ -126,6 +126,8 @@ static bool walk_absolute(const struct question *q, struct arena *a, struct strs
 {
 	const char *folder = glob_unquote(a, q->text);
 
+	if (q->f->watch)
+		q->f->watch->saw(q->f->watch->ctx, folder, GLOB_ELSE);
 	if (!glob_files(a, folder, q->suffix, out, q->err))
 		return false;
 	for (size_t i = 0; i < out->n; i++)
@@ -143,7 +145,7 @@ static bool walk_paths(const struct question *q, struct arena *a, struct strs *o
 		pattern = q->suffix;
 	else if (*q->suffix)
 		pattern = arena_printf(a, "%s/%s", q->text, q->suffix);
-	return glob_files_but(a, q->f->root, pattern, q->ignored, out, q->err);
+	return glob_files_but(a, q->f->root, pattern, q->ignored, q->f->watch, out, q->err);
 }
 
 static bool walk(const struct question *q, struct file_ids *ids)
@@ -344,6 +346,11 @@ static size_t next_exclude(const struct strs *patterns, size_t i)
 			break;
 	}
 	return i;
+}
+
+void files_watch(struct files *f, const struct glob_watch *watch)
+{
+	f->watch = watch;
 }
 
 bool files_glob(struct files *f, const struct strs *patterns, const struct map *ignored,

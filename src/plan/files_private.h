@@ -41,6 +41,7 @@ struct files {
 	struct files_ahead *ahead;       /* NULL: not looking ahead */
 	struct files_fetching *fetching; /* NULL: nothing was fetched so far */
 	struct files_globs *globs;       /* NULL: nothing was globbed so far */
+	const struct glob_watch *watch;  /* of globs, or NULL */
 };
 
 /* Looked at by nobody else now. */
@@ -50,6 +51,7 @@ struct file *files_looked(struct files *f, uint32_t id);
 
 /* From any thread: st as seen at wall_ns, or later. */
 int64_t files_wall_ns(void);
+struct stamp file_stamp_of(const struct stat *st, int64_t wall_ns);
 struct file_now file_now_of(const struct stat *st, int64_t wall_ns);
 struct file_now file_now_failed(int why); /* an errno */
 struct file_now file_now_unreadable(int why);

@@ -13,6 +13,7 @@ enum {
 	VERSION_NOW = 1,
 	SIZE_MAX_READ = 1 << 30,
 	FOLDER_SIZE = -1, /* of a stamp: it is a folder, whatever is in it */
+	LISTED_SIZE = -2, /* it is a folder with the names in it */
 };
 
 static const char magic[8] = "clmkset";
@@ -107,6 +108,22 @@ bool snapshot_stamp(const struct file_now *now, struct stamp *out)
 	}
 }
 
+bool snapshot_stamp_listed(const struct stat *st, int64_t wall_ns, struct stamp *out)
+{
+	static const struct stamp untrusted;
+
+	*out = file_stamp_of(st, wall_ns);
+	if (!S_ISDIR(st->st_mode) || memcmp(out, &untrusted, sizeof(*out)) == 0)
+		return false;
+	out->size = LISTED_SIZE;
+	return true;
+}
+
+bool snapshot_is_listed(const struct stamp *stamp)
+{
+	return stamp->size == LISTED_SIZE;
+}
+
 /* "": the root; "/" stays what it is. */
 static uint32_t folder_of(struct snapshot_taking *t, const char *path, size_t len)
 {
@@ -121,20 +138,24 @@ static uint32_t folder_of(struct snapshot_taking *t, const char *path, size_t le
 	return at;
 }
 
-static bool add_file(struct snapshot *s, const char *path, const struct file_now *now)
+static bool add_entry(struct snapshot *s, const char *path, const struct stamp *stamp)
 {
 	struct snapshot_taking *t = s->taking;
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
-	struct entry entry;
+	struct entry entry = { .stamp = *stamp };
 
-	if (!snapshot_stamp(now, &entry.stamp))
-		return false;
 	entry.folder = folder_of(t, path, slash == path ? 1 : slash ? (size_t)(slash - path) : 0);
 	entry.text = add_text(t, name, strlen(name));
 	t->folders.v[entry.folder].n++;
 	vec_push(&t->entries, entry);
 	return t->texts.len < UINT32_MAX / 2;
+}
+
+static bool add_file(struct snapshot *s, const char *path, const struct file_now *now)
+{
+	struct stamp stamp;
+	return snapshot_stamp(now, &stamp) && add_entry(s, path, &stamp);
 }
 
 bool snapshot_add_files(struct snapshot *s, const struct files *f)
@@ -157,6 +178,36 @@ bool snapshot_add_read(struct snapshot *s, const char *root, const char *path, i
 	if (folder >= 0)
 		close(folder);
 	return there && add_file(s, path, &now);
+}
+
+static bool add_sight(
+	struct snapshot *s, int root, const char *path, enum glob_sight what, int64_t since_ns)
+{
+	static const struct stamp absent;
+	struct stamp stamp;
+	struct stat st;
+	bool there = fstatat(root, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+	if (what == GLOB_NOTHING)
+		return !there && errno == ENOENT && add_entry(s, path, &absent);
+	if (what == GLOB_FOLDER)
+		return there && snapshot_stamp_listed(&st, since_ns, &stamp) &&
+			add_entry(s, *path ? path : ".", &stamp);
+	struct file_now now = there ? file_now_of(&st, since_ns) : (struct file_now){ 0 };
+	return what == GLOB_FILE && there && S_ISREG(st.st_mode) && add_file(s, path, &now);
+}
+
+bool snapshot_add_sights(
+	struct snapshot *s, const char *root, const struct sights *sights, int64_t since_ns)
+{
+	int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = folder >= 0;
+
+	for (size_t i = 0; ok && i < sights->n; i++)
+		ok = add_sight(s, folder, sights->v[i].path, sights->v[i].what, since_ns);
+	if (folder >= 0)
+		close(folder);
+	return ok;
 }
 
 /* ---- writing ---- */

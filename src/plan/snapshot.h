@@ -6,12 +6,14 @@
 #ifndef PLAN_SNAPSHOT_H
 #define PLAN_SNAPSHOT_H
 
+#include "base/sights.h"
 #include "plan/files.h"
 
 /* What it was taken of. */
 struct snapshot_of {
 	struct hash question; /* all that was asked, but for files and variables */
 	struct hash edition;  /* of the records (plan/state.h) */
+	struct hash ignored;  /* what git ignored; zeros: it was not asked */
 	uint64_t tasks;       /* that were up to date */
 };
 
@@ -30,6 +32,10 @@ bool snapshot_add_files(struct snapshot *s, const struct files *f);
 
 /* A file that was read by others, in the time since then (wall). False as above. */
 bool snapshot_add_read(struct snapshot *s, const char *root, const char *path, int64_t since_ns);
+
+/* What globs went by, in the time since then (wall). False as above. */
+bool snapshot_add_sights(
+	struct snapshot *s, const char *root, const struct sights *sights, int64_t since_ns);
 
 /* Whole or not at all, but not synced: what a crash leaves of it is noticed. */
 bool snapshot_write(const struct snapshot *s, const char *path, struct err *err);

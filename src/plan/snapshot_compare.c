@@ -68,6 +68,11 @@ static bool is_as_it_was(int folder, const char *name, const struct stamp *was, 
 {
 	struct stat st;
 	struct stamp stamp;
+
+	if (snapshot_is_listed(was))
+		return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			snapshot_stamp_listed(&st, wall_ns, &stamp) &&
+			memcmp(&stamp, was, sizeof(stamp)) == 0;
 	struct file_now now = fstatat(folder, name, &st, 0) == 0 ? file_now_of(&st, wall_ns)
 								 : file_now_failed(errno);
 	return snapshot_stamp(&now, &stamp) && memcmp(&stamp, was, sizeof(stamp)) == 0;

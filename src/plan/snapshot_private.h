@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "plan/snapshot.h"
 
+#include <sys/stat.h>
+
 /*
  * Numbers are those of this machine. Behind the head come the stamps of all files, folder by
  * folder; the folders; where the names of the files begin in the texts; the variables; the texts,
@@ -46,5 +48,8 @@ struct snapshot {
 
 /* What tells the state of a file, its kind too. False: this one can't be known again. */
 bool snapshot_stamp(const struct file_now *now, struct stamp *out);
+/* The same of a folder with the names in it; wall_ns: some time before it was looked at. */
+bool snapshot_stamp_listed(const struct stat *st, int64_t wall_ns, struct stamp *out);
+bool snapshot_is_listed(const struct stamp *stamp);
 
 #endif

@@ -10,6 +10,7 @@ struct asking {
 	struct arena *arena;
 	uv_loop_t *loop;
 	struct map *paths;
+	struct hash *sum;
 	const char **problem;
 };
 
@@ -20,17 +21,20 @@ static void on_list(void *ctx, const struct str *out, const char *problem)
 
 	if (problem)
 		*k->problem = arena_printf(k->arena, "git %s", problem);
+	*k->sum = hash_bytes(out->s, out->len);
 	for (const char *at = out->s; !problem && at < end; at += strlen(at) + 1)
 		map_puts(k->paths, arena_strdup(k->arena, at), 1);
 	uv_stop(k->loop);
 }
 
 void ignored_read(struct arena *a, const char *root, uv_loop_t *loop, struct processes *processes,
-	struct map *paths, const char **problem)
+	struct map *paths, struct hash *sum, const char **problem)
 {
 	static const char *const argv[] = { "git", "--no-optional-locks", "ls-files", "--others",
 		"--ignored", "--exclude-standard", "--directory", "-z", NULL };
-	struct asking asking = { .arena = a, .loop = loop, .paths = paths, .problem = problem };
+	struct asking asking = {
+		.arena = a, .loop = loop, .paths = paths, .sum = sum, .problem = problem
+	};
 	struct strs environment = { 0 };
 	struct err err;
 

@@ -5,15 +5,16 @@
 #ifndef RUNNER_IGNORED_H
 #define RUNNER_IGNORED_H
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "io/process.h"
 
 /*
  * Asks git, once. Paths are from root and belong to the arena, as problem does: why git could not
- * say, then nothing is ignored, or NULL.
+ * say, then nothing is ignored, or NULL. sum: the same for the same paths.
  */
 void ignored_read(struct arena *a, const char *root, uv_loop_t *loop, struct processes *processes,
-	struct map *paths, const char **problem);
+	struct map *paths, struct hash *sum, const char **problem);
 
 #endif

@@ -300,6 +300,8 @@ static void read_project(struct rig *r, const struct pipe_options *o)
 	p->root = p->top = r->p->root;
 	p->here = "";
 	p->began_ms = time_wall_ms();
+	sights_init(&p->sights);
+	p->watch = sights_watch(&p->sights);
 	p->file = claudefile_read(
 		&p->arena, "Claudefile", p->bytes.s, p->bytes.len, &p->mistakes, &p->mistakes);
 	mistakes_print(&p->mistakes, stderr);
@@ -307,6 +309,7 @@ static void read_project(struct rig *r, const struct pipe_options *o)
 	values_init(&p->values, p->file, p->root, &none, environment, &p->mistakes);
 	assert_null(values_next_sh(&p->values, &p->mistakes));
 	graph_init(&p->graph, p->file, p->root, p->root);
+	p->graph.watch = &p->watch;
 	assert_true(graph_build(&p->graph, &p->values, &p->mistakes));
 	if (o->target)
 		must(graph_want(&p->graph, o->target, "", &err), &err);
@@ -422,6 +425,7 @@ static void end(struct rig *r, int code)
 	claudefile_release(r->project.file);
 	mistakes_release(&r->project.mistakes);
 	str_release(&r->project.bytes);
+	sights_release(&r->project.sights);
 	arena_release(&r->project.arena);
 	vec_release(&r->options.force_tasks);
 	vec_release(&r->options.targets);
