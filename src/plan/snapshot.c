@@ -188,6 +188,9 @@ static bool add_sight(
 	struct stat st;
 	bool there = fstatat(root, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW) == 0;
 
+	/* Each run leaves other files there. */
+	if (strstr(path, ".claudemake"))
+		return false;
 	if (what == GLOB_NOTHING)
 		return !there && errno == ENOENT && add_entry(s, path, &absent);
 	if (what == GLOB_FOLDER)

@@ -126,7 +126,7 @@ bool state_attempts(struct state *st, const char *task, size_t limit, state_atte
 bool state_left(struct state *st, state_attempt_cb cb, void *ctx, struct err *err)
 {
 	static const char where[] =
-		"paid AND run <> (SELECT id FROM run WHERE name = ?1) AND (ended IS NULL OR "
+		"paid AND run IS NOT (SELECT id FROM run WHERE name = ?1) AND (ended IS NULL OR "
 		"(outcome = 'ok' AND (SELECT ended FROM run WHERE id = attempt.run) IS NULL AND "
 		"run > (SELECT coalesce(max(id), 0) FROM run WHERE ended IS NOT NULL)) OR "
 		"(content AND outcome <> 'ok' AND (outcome = 'interrupted' OR "
@@ -141,7 +141,7 @@ bool state_open_runs(
 {
 	int code;
 	sqlite3_stmt *stmt = state_db_prepare(st->db,
-		"SELECT name FROM run WHERE ended IS NULL AND name <> ?1 AND "
+		"SELECT name FROM run WHERE ended IS NULL AND name IS NOT ?1 AND "
 		"id > (SELECT coalesce(max(id), 0) FROM run WHERE ended IS NOT NULL)",
 		err);
 	if (!stmt)

@@ -1,5 +1,6 @@
 #include "runner/ignored.h"
 
+#include "base/str.h"
 #include "base/vec.h"
 #include "runner/capture.h"
 #include "runner/git.h"
@@ -18,12 +19,17 @@ static void on_list(void *ctx, const struct str *out, const char *problem)
 {
 	struct asking *k = ctx;
 	const char *end = out->s + out->len;
+	struct str others = STR_INIT;
 
 	if (problem)
 		*k->problem = arena_printf(k->arena, "git %s", problem);
-	*k->sum = hash_bytes(out->s, out->len);
-	for (const char *at = out->s; !problem && at < end; at += strlen(at) + 1)
+	for (const char *at = out->s; !problem && at < end; at += strlen(at) + 1) {
 		map_puts(k->paths, arena_strdup(k->arena, at), 1);
+		if (!strstr(at, ".claudemake/"))
+			str_addn(&others, at, strlen(at) + 1);
+	}
+	*k->sum = hash_bytes(others.s, others.len);
+	str_release(&others);
 	uv_stop(k->loop);
 }
 

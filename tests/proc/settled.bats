@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# A run with nothing to do that needs no plan, as nothing of what the last one rested on has changed: see src/settled.h.
+# Such a run leaves .claudemake/solo alone, which every other one makes.
+
+# shellcheck disable=SC2016,SC2034,SC2154
+bats_require_minimum_version 1.5.0
+load ../lib
+load ../run
+load adopt
+
+setup() {
+	setup_run
+	use_standin_claude
+}
+
+teardown() {
+	teardown_run
+}
+
+# A project of its own in the folder NAME, with something of all that can change.
+project() {
+	mkdir -p "$1/in"
+	cd "$1" || return
+	echo one >in/1.txt
+	echo two >in/2.txt
+	echo top >head.txt
+	echo TONE=calm >.env
+	printf '%s\n' '[[page]] write=out/${{ p }}.md' '${{ style }} ${{ env.TONE }} ${{ env.VOICE | default("low") }}' >page.md
+	cat >Claudefile <<-'YAML'
+	default: [copy, sum]
+	vars: { style: plain }
+	dotenv: .env
+	tasks:
+	  page: { matrix: { p: [a, b] }, prompt_file: page.md, inputs: in/*.txt, outputs: "out/${{ p }}.md", model: haiku }
+	  copy: { run: cat head.txt, inputs: head.txt, save: copy.txt, needs: page }
+	  plan: { prompt: "[[plan]] say=yes", save: plan.md }
+	  sum: { prompt: "[[sum]] say=well ${{ response('plan') }}", save: sum.md }
+	YAML
+	cd ..
+}
+
+# What was written just now is not trusted.
+grow_old() {
+	sleep 2.3
+}
+
+# does WHAT [ARG...]: a run that is "settled": known to have nothing to do; "idle": finds that there is nothing to do;
+# "busy": does something; "noted": nothing, with a note; "refused": would go over what is there.
+does() {
+	local what=$1 got=busy code=0
+	shift
+	rm -f .claudemake/solo
+	[ "$what" != refused ] || code=1 got=refused
+	cm_run "$code" "$@"
+	[[ $stderr != *"nothing to do: "*" up to date"* ]] || got=idle
+	[[ $got != idle || $stderr != *note:* ]] || got=noted
+	[[ $got != idle || -e .claudemake/solo ]] || got=settled
+	echo "-- it is $got, should be $what"
+	[ "$got" = "$what" ]
+}
+
+# A project, a run that finds nothing to do, and then: WHAT CHANGE, or WHAT CHANGE ARG... as of does().
+rows=(
+	'settled|:'
+	'settled|CM_ENV+=(OTHER=1)'
+	'settled|cd in; mkdir -p .claudemake; ln -s ../../.claudemake/solo .claudemake'
+	'settled|touch other; mkdir another'
+	'busy|echo more >>in/1.txt'
+	'busy|echo new >in/3.txt'
+	'busy|rm in/2.txt'
+	'busy|mv in was; ln -s was in'
+	'busy|echo 2.txt >.gitignore'
+	'busy|echo more >>head.txt'
+	'busy|rm out/a.md'
+	'busy|rm copy.txt'
+	'busy|rm out/a.md; mkdir out/a.md; echo >out/a.md/x; rm -r out/a.md'
+	'busy|echo more >>page.md'
+	'busy|sed -i s/haiku/opus/ Claudefile'
+	'busy|sed -i "s/style: plain/style: fancy/" Claudefile'
+	'busy|:|style=fancy'
+	'busy|CM_ENV+=(VOICE=high)'
+	'busy|CM_ENV+=(TONE=loud)'
+	'busy|echo TONE=soft >.env'
+	'refused|rm .claudemake/state.db'
+	'busy|:|-B'
+	'busy|:|--force'
+	'busy|:|--force=copy'
+	'idle|:|-t'
+	'busy|echo more >>in/1.txt|-t'
+	'busy|cm_run 0 --clean copy'
+	'busy|query "delete from record where task = '"'copy'"'"'
+	'noted|echo hand >>copy.txt'
+	'noted|echo hand >>sum.md'
+	'idle|echo "# a comment" >>Claudefile'
+	'idle|touch in/1.txt'
+	'idle|touch -d 2001-01-01 in/1.txt out/a.md'
+	'idle|cp in/1.txt new; touch -r in/1.txt new; mv new in/1.txt'
+	'idle|echo >>in/other'
+	'idle|mv head.txt head; ln -s head head.txt'
+	'idle|rm -f .claudemake/settled'
+	'idle|truncate -s 100 .claudemake/settled'
+	'idle|:|copy'
+	'idle|:|page:a'
+	'idle|:|--model|opus'
+	'idle|query "insert into run (name, started) values ('"'killed'"', 1)"'
+)
+
+query() {
+	/usr/bin/python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute(sys.argv[2])
+db.commit()' .claudemake/state.db "$1"
+}
+
+# In each row's project, ROW being the row.
+each() {
+	local i ROW
+	for i in "${!rows[@]}"; do
+		cd "$PROJECT/$i" || return
+		ROW=${rows[i]}
+		"$@"
+	done
+}
+
+try() {
+	local what change args
+	IFS='|' read -r what change args <<<"$ROW"
+	echo "-- $ROW"
+	IFS='|' read -ra args <<<"$args"
+	local CM_ENV=("${CM_ENV[@]}")
+	eval "$change"
+	does "$what" ${args[@]+"${args[@]}"}
+	# It is as it was found to be.
+	case $what:${args[*]} in
+	noted:*) does noted ;;
+	busy:-*) does idle ;;
+	busy:*) does idle ${args[@]+"${args[@]}"} ;;
+	esac
+}
+
+@test "whatever changes is noticed" {
+	local i
+	project of
+	cd of
+	cm_run 0
+	cd ..
+	for i in "${!rows[@]}"; do
+		cp -a of "$i"
+	done
+	grow_old
+	each does idle
+	each does settled
+	each try
+}
