@@ -9,6 +9,7 @@
 #include "plan/snapshot.h"
 #include "runner/ignored.h"
 #include "spec/flags.h"
+#include "spec/schema.h"
 #include "store.h"
 
 #include <string.h>
@@ -17,12 +18,28 @@ extern char **environ;
 
 static const char file_name[] = ".claudemake/settled";
 
-/* What asks for nothing but what is not up to date, and for no word about what is. */
+/*
+ * Asks for nothing but what is not up to date, and for no word about what is. What is not named
+ * here, today's options or others, must not be given.
+ */
 static bool is_plain(const struct options *o)
 {
-	return o->mode == MODE_RUN && !o->dry_run && !o->question && !o->simulate &&
-		!o->always_make && !o->touch && !o->force && !o->force_tasks.n && !o->model &&
-		!o->verbose;
+	struct options given, none;
+
+	memcpy(&given, o, sizeof(given));
+	memset(&none, 0, sizeof(none));
+	given.file = given.dir = given.model_from = given.via_from = NULL;
+	given.jobs = 0;
+	given.load = 0;
+	given.timeout_ms = 0;
+	given.color = COLOR_AUTO;
+	given.progress = PROGRESS_AUTO;
+	given.no_wait = given.keep_going = given.fail_fast = given.silent = false;
+	given.seed = 0;
+	given.targets = given.overrides = none.targets;
+	given.force_tasks.v = none.force_tasks.v;
+	given.force_tasks.cap = 0;
+	return memcmp(&given, &none, sizeof(none)) == 0;
 }
 
 static void add_part(struct str *out, const char *bytes, size_t len)
@@ -50,6 +67,7 @@ static struct hash question_of(const struct project *p, const struct options *o)
 
 	add_text(&all, VERSION);
 	str_addf(&all, "%d ", KEY_FORMAT);
+	add_text(&all, p->today); /* there are warnings that come with the days */
 	add_text(&all, p->root);
 	add_text(&all, p->top);
 	add_text(&all, project_has_git(p) ? "git" : "");
@@ -206,6 +224,26 @@ bool settled_run(const struct project *p, const struct options *o)
 
 /* ---- keeping ---- */
 
+static bool is_one_of(const char *name, const char *const *list)
+{
+	while (*list && strcmp(*list, name) != 0)
+		list++;
+	return *list;
+}
+
+/* Are all keys that were given in this place in the list, which ends with NULL? */
+static bool has_only(const struct given *given, enum schema_where where, const char *const *list)
+{
+	size_t n;
+	const struct schema_key *keys = schema_keys(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].where == where && given_has(given, &keys[i]) &&
+			!is_one_of(keys[i].name, list))
+			return false;
+	return true;
+}
+
 /* What is in answers follows from files that are looked at. */
 static bool calls_functions(const struct text *text)
 {
@@ -217,13 +255,29 @@ static bool calls_functions(const struct text *text)
 	return false;
 }
 
+static bool has_other_axes(const struct matrix *m)
+{
+	for (size_t i = 0; m && i < m->n; i++)
+		if (!m->axes[i].is_glob && !m->axes[i].list.n)
+			return true;
+	return false;
+}
+
 /* Does its decision follow from the Claudefile, files that are looked at, and records? */
 static bool is_comparable(const struct task_spec *spec)
 {
+	static const char *const known[] = { "desc", "prompt", "prompt_file", "via", "run", "needs",
+		"after", "inputs", "attach", "outputs", "edits", "save", "matrix", "batch_size",
+		"model", "effort", "system_prompt", "append_system_prompt", "tools",
+		"allowed_tools", "disallowed_tools", "permission_mode", "max_turns", "agents",
+		"agent", "settings", "setting_sources", "json_schema", "bare", "betas", "args",
+		"max_tokens", "stop_sequences", "thinking", "cache", "timeout", "idle_timeout",
+		"retry", "rerun", "allow_failure", "dir", "env", "shell", "pool", "priority",
+		NULL };
 	const struct text *text;
 
-	if (spec->when.s || spec->agents.path.s || spec->settings.path.s ||
-		spec->json_schema.path.s || spec->mcp_config.n || spec->add_dir.n ||
+	if (!has_only(&spec->given, WHERE_TASK, known) || spec->agents.path.s ||
+		spec->settings.path.s || spec->json_schema.path.s || has_other_axes(spec->matrix) ||
 		flags_allow_bash(spec))
 		return false;
 	for (size_t i = 0; (text = task_next_prose(spec, &i));)
@@ -254,12 +308,15 @@ static bool are_settled(const struct graph *g, const struct run_view *run)
 	return true;
 }
 
-static bool runs_commands(const struct claudefile *file)
+static bool is_file_comparable(const struct claudefile *file)
 {
+	static const char *const known[] = { "vars", "models", "env", "dotenv", "shell", "limits",
+		"defaults", "tasks", "default", "lock", NULL };
+
 	for (size_t i = 0; i < file->vars.n; i++)
 		if (file->vars.v[i].kind == VAR_SH)
-			return true;
-	return false;
+			return false;
+	return has_only(&file->given, WHERE_TOP, known);
 }
 
 static bool is_settled(const struct project *p, const struct options *o, const struct freshness *f,
@@ -268,7 +325,7 @@ static bool is_settled(const struct project *p, const struct options *o, const s
 	return is_plain(o) && run->total && run->fresh == run->total && !run->stop_signal &&
 		!run->timed_out && !p->warned && !p->graph.warnings.n && !f->warned &&
 		f->has_edition && !f->memory.shared && !f->memory.changed.n &&
-		!runs_commands(p->file) && are_settled(&p->graph, run);
+		is_file_comparable(p->file) && are_settled(&p->graph, run);
 }
 
 static bool add_reads(struct snapshot *s, const struct project *p)

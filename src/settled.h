@@ -1,8 +1,12 @@
 /*
  * A run in which nothing is to be done, without a graph: the last one that found so has written
  * down what it rested on (plan/snapshot.h), and of that nothing has changed since. What can't be
- * compared so (commands in texts, globs, ...) is never written down, and any doubt leads to a run
- * as any other, which decides all by itself.
+ * compared so (commands in texts, ...) is never written down, and any doubt leads to a run as any
+ * other, which decides all by itself.
+ *
+ * Whoever lets a plan or a decision follow from something else (another option, key, function,
+ * file that is read) has nothing to do here: what is not known in settled.c is not compared. But
+ * files that are read for keys known there belong in `read` of the Claudefile.
  */
 #ifndef SETTLED_H
 #define SETTLED_H

@@ -184,7 +184,7 @@ struct claudefile {
 	} tasks;
 	struct map task_index; /* name → index in tasks */
 	struct map var_index, model_index;
-	struct strs read; /* other files that were read for it, from its folder */
+	struct strs read; /* other files that were read for it, from its folder; see settled.h */
 };
 
 /*

@@ -152,3 +152,79 @@ try() {
 	each does settled
 	each try
 }
+
+@test "what is said and kept is the same" {
+	project of
+	cd of
+	cm_run 0
+	grow_old
+	does idle
+	local before
+	before=$(db "select count(*) from run")
+	does settled
+	[ "$stderr" = "nothing to do: 5 tasks are up to date" ]
+	[ -z "$output" ]
+	does settled -j2 -k --color=always --progress=plain --timeout 5s --no-wait
+	# Nothing at all is said.
+	rm .claudemake/solo
+	cm_run 0 -s
+	[ -z "$stderr$output" ]
+	[ ! -e .claudemake/solo ]
+	[ "$(db "select count(*) from run")" = $((before + 3)) ]
+	[ "$(db "select distinct exit_code from run where ended >= started and version <> ''")" = 0 ]
+	[ "$(find .claudemake/runs -name lock | wc -l)" = $((before + 3)) ]
+	# The answer of a target is printed, each time; to have none to print is as good as any other run.
+	does idle plan
+	does idle sum copy
+	does idle page
+	does settled page
+	[ "$stderr" = "nothing to do: 2 tasks are up to date" ]
+	does idle 'page:*'
+	cd in
+	rm ../.claudemake/solo
+	cm_run 0
+	[ -e ../.claudemake/solo ]
+	rm ../.claudemake/solo
+	cm_run 0
+	[ ! -e ../.claudemake/solo ]
+	cd /
+	cm_run 0 -C "$PROJECT/of"
+	[ ! -e "$PROJECT/of/.claudemake/solo" ]
+}
+
+@test "what may come out otherwise each time is asked each time" {
+	local n=0 task
+	while IFS= read -r task; do
+		mkdir "p$((++n))"
+		echo in >"p$n/in"
+		cat >"p$n/Claudefile" <<<"$task"
+	done <<-'YAML'
+	tasks: { one: { run: "cat in >out", inputs: in, outputs: out } }
+	tasks: { one: { run: "cat in >out", inputs: in, outputs: out, when: "true" } }
+	tasks: { one: { run: "cat in >out; echo ${{ sh('echo 1') }}", inputs: in, outputs: out } }
+	tasks: { one: { run: "cat in >out; echo ${{ file('in') }}", inputs: in, outputs: out } }
+	{ vars: { now: { sh: "echo 1" } }, tasks: { one: { run: "cat in >out", inputs: in, outputs: out } } }
+	tasks: { one: { prompt: "[[one]] write=out", allowed_tools: [Bash], inputs: in, outputs: out } }
+	tasks: { one: { prompt: '[[one]] say={"n":1} write=out', json_schema: schema, inputs: in, outputs: out } }
+	tasks: { one: { run: "cat in >out", inputs: [in, link/*], outputs: out } }
+	YAML
+	echo '{"type": "object"}' >p7/schema
+	mkdir p8/was
+	ln -s was p8/link
+	for n in p*; do
+		cd "$PROJECT/$n"
+		cm_run 0
+	done
+	grow_old
+	cd "$PROJECT"
+	for n in p*; do
+		cd "$PROJECT/$n"
+		cm_run 0
+		cm_run 0
+		rm .claudemake/solo
+		cm_run 0
+		echo "-- $n"
+		[ "$n" = p1 ] || [ -e .claudemake/solo ]
+		[ "$n" != p1 ] || [ ! -e .claudemake/solo ]
+	done
+}
