@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_UNKEPT = 1, EXIT_USAGE = 2 };
 
 /* A claudemake inside a task of the same project would wait for itself. */
 static bool is_inner(const struct project *p)
@@ -52,8 +52,8 @@ static int work(struct project *p, const struct options *o, struct err *err)
 {
 	if (!project_find(p, o, err))
 		return EXIT_USAGE;
-	if (!is_inner(p) && settled_run(p, o))
-		return 0;
+	if (!is_inner(p) && settled_run(p, o, err))
+		return *err->text ? EXIT_UNKEPT : 0;
 	if (!project_read(p, o, err))
 		return EXIT_USAGE;
 	switch (o->mode) {

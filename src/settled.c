@@ -194,29 +194,37 @@ static void report(const struct options *o, const struct project *p, size_t task
 	report_free(r);
 }
 
-static bool run(const struct project *p, const struct options *o, const struct snapshot *s)
+static void end(struct state *st, struct err *err)
+{
+	state_end_run(st, 0, time_wall_ms());
+	if (*state_error(st))
+		err_set(err, "%s", state_error(st));
+}
+
+static bool run(
+	const struct project *p, const struct options *o, const struct snapshot *s, struct err *err)
 {
 	char name[RUN_NAME];
 	int64_t began_ms = time_mono_ms();
-	struct err err;
-	struct state *st = state_open(p->root, true, &err);
+	struct err trouble; /* a run as any other meets it again */
+	struct state *st = state_open(p->root, true, &trouble);
 
 	if (!st)
 		return false;
 	store_name_run(name);
-	bool ok = is_at_rest(st, s) && store_begin_run(st, name, time_wall_ms(), o, &err);
+	bool ok = is_at_rest(st, s) && store_begin_run(st, name, time_wall_ms(), o, &trouble);
 	if (ok) {
 		report(o, p, snapshot_of(s)->tasks, began_ms);
-		state_end_run(st, 0, time_wall_ms());
+		end(st, err);
 	}
 	state_close(st, NULL);
 	return ok;
 }
 
-bool settled_run(const struct project *p, const struct options *o)
+bool settled_run(const struct project *p, const struct options *o, struct err *err)
 {
 	struct snapshot *s = find(p, o);
-	bool settled = s && run(p, o, s);
+	bool settled = s && run(p, o, s, err);
 
 	snapshot_free(s);
 	return settled;

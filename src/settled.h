@@ -16,8 +16,11 @@
 #include "project.h"
 #include "run/status.h"
 
-/* p was found, and not read. True: nothing was to be done, which was said and kept. */
-bool settled_run(const struct project *p, const struct options *o);
+/*
+ * p was found, and not read. True: nothing was to be done, which was said; err->text if it could
+ * not be kept.
+ */
+bool settled_run(const struct project *p, const struct options *o, struct err *err);
 
 /* Is nothing to be done? With the store of an earlier run; nothing is said or kept. */
 bool settled_is(const struct project *p, const struct options *o, struct state *st);
