@@ -35,7 +35,7 @@ enum {
 	UNDER_WAY_MS = 24 * 60 * 60 * 1000, /* what is under way already goes first */
 	DEFAULT_USAGE_WAIT_MS = 6 * 60 * 60 * 1000,
 	RUNS_KEPT = 30,        /* of older ones only what successes rest on */
-	TOUCHED_AT_ONCE = 256, /* -t starts no process */
+	TOUCHED_AT_ONCE = 1024, /* -t starts no process */
 	START_GAP_MS = 300, /* runs of claude share one HOME, and take a second of CPU to start */
 };
 
