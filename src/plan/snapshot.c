@@ -275,7 +275,7 @@ static void pack(const struct snapshot *s, struct str *out)
 bool snapshot_write(const struct snapshot *s, const char *path, struct err *err)
 {
 	struct str bytes = STR_INIT;
-	char *temporary = mem_printf("%s.%ld", path, (long)getpid());
+	char *temporary = mem_printf("%s.new", path); /* of two that write it, the sum tells */
 
 	pack(s, &bytes);
 	bool ok = file_write_private(temporary, bytes.s, bytes.len, err);

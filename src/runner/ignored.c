@@ -15,6 +15,17 @@ struct asking {
 	const char **problem;
 };
 
+/* Of .claudemake, at any depth. */
+static bool is_own(const char *path)
+{
+	static const char own[] = ".claudemake/";
+	const char *at = path;
+
+	while ((at = strstr(at, own)) && at > path && at[-1] != '/')
+		at++;
+	return at;
+}
+
 static void on_list(void *ctx, const struct str *out, const char *problem)
 {
 	struct asking *k = ctx;
@@ -25,7 +36,7 @@ static void on_list(void *ctx, const struct str *out, const char *problem)
 		*k->problem = arena_printf(k->arena, "git %s", problem);
 	for (const char *at = out->s; !problem && at < end; at += strlen(at) + 1) {
 		map_puts(k->paths, arena_strdup(k->arena, at), 1);
-		if (!strstr(at, ".claudemake/"))
+		if (!is_own(at))
 			str_addn(&others, at, strlen(at) + 1);
 	}
 	*k->sum = hash_bytes(others.s, others.len);

@@ -70,6 +70,8 @@ rows=(
 	'busy|rm in/2.txt'
 	'busy|mv in was; ln -s was in'
 	'busy|echo 2.txt >.gitignore'
+	'settled|mkdir -p .claudemake/more; echo x >.claudemake/more/x'
+	'idle|mkdir x.claudemake; echo x >x.claudemake/y; echo x.claudemake >.gitignore'
 	'busy|echo more >>head.txt'
 	'busy|rm out/a.md'
 	'busy|rm copy.txt'
