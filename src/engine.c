@@ -34,7 +34,7 @@
 enum {
 	UNDER_WAY_MS = 24 * 60 * 60 * 1000, /* what is under way already goes first */
 	DEFAULT_USAGE_WAIT_MS = 6 * 60 * 60 * 1000,
-	RUNS_KEPT = 30,        /* of older ones only what successes rest on */
+	RUNS_KEPT = 30,         /* of older ones only what successes rest on */
 	TOUCHED_AT_ONCE = 1024, /* -t starts no process */
 	START_GAP_MS = 300, /* runs of claude share one HOME, and take a second of CPU to start */
 };
@@ -54,6 +54,7 @@ struct engine {
 	struct leftovers leftovers;
 	struct command_runner *command;
 	struct api_runner *api;
+	unsigned requests; /* of the API at once */
 	struct simulator *simulator;
 	struct runners runners;
 	struct state *state;
@@ -213,6 +214,27 @@ static bool remember(struct engine *e, struct err *err)
 		&e->freshness, e->project, e->options, &e->context, e->state, is_open, e, err);
 }
 
+/* Over HTTP/1.1 each call has a connection of its own. */
+static void reserve_files(struct engine *e)
+{
+	const struct graph *g = &e->project->graph;
+	uint32_t i = 0;
+
+	while (i < g->n && !(g->tasks[i].wanted && task_uses_api(&g->tasks[i])))
+		i++;
+	if (i == g->n)
+		return;
+	size_t room = processes_reserve_files(e->context.processes, e->requests);
+	if (room >= e->requests)
+		return;
+	e->requests = (unsigned)room;
+	if (!e->options->silent)
+		fprintf(stderr,
+			"claudemake: warning: at most %zu calls at once: the system allows no more "
+			"open files (ulimit -Hn)\n",
+			room);
+}
+
 static bool plug_in_real(struct engine *e, struct err *err)
 {
 	struct arena *a = &e->project->arena;
@@ -238,7 +260,8 @@ static bool plug_in_real(struct engine *e, struct err *err)
 	if (!remember(e, err))
 		return false;
 	e->command = command_runner_new(&e->context, jobs_of(e));
-	e->api = api_runner_new(&e->context, (unsigned)e->project->file->limits.requests);
+	reserve_files(e);
+	e->api = api_runner_new(&e->context, e->requests);
 	e->runners = (struct runners){ .files = files_runner(&e->context),
 		.survey = surveyor_runner(e->freshness.surveyor),
 		.command = command_runner(e->command),
@@ -394,7 +417,7 @@ static void start(struct engine *e, const struct status *status)
 	struct sigaction hup;
 	struct run_options run = {
 		.jobs = jobs_of(e),
-		.requests = (unsigned)e->project->file->limits.requests,
+		.requests = e->requests,
 		.keep_going = e->options->keep_going || e->dry,
 		.dry = e->dry,
 		.touch = e->options->touch,
@@ -528,6 +551,7 @@ int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
 	struct engine e = { .project = p,
 		.options = o,
 		.loop = loop,
+		.requests = (unsigned)p->file->limits.requests,
 		.rehearsal = o->simulate,
 		.dry = o->dry_run || o->question || o->mode == MODE_WHY };
 	int code = 2;

@@ -21,10 +21,12 @@
 #endif
 
 enum {
-	TARGETS = 4,      /* descriptors 0 to 3 of the child */
-	TRIES = 5,        /* after EAGAIN: waits of 1, 2, 4, … ms */
-	FOUND_MAX = 4096, /* paths of programs remembered */
-	INHERITED = 1024, /* where close_range(2) is missing: descriptors looked at */
+	TARGETS = 4,       /* descriptors 0 to 3 of the child */
+	TRIES = 5,         /* after EAGAIN: waits of 1, 2, 4, … ms */
+	FOUND_MAX = 4096,  /* paths of programs remembered */
+	FILES_USUAL = 256, /* open ones beside those of calls: the store, connections, files that
+			      are read */
+	INHERITED = 1024,  /* where close_range(2) is missing: descriptors looked at */
 };
 
 #define SHELL        "/bin/sh"
@@ -46,6 +48,7 @@ struct processes {
 	uv_signal_t sigchld;
 	posix_spawnattr_t attr;
 	int null;
+	struct rlimit files; /* of children; rlim_max 0: as ours */
 	VEC(struct child) running;
 	struct map found; /* "NAME\0PATH" → index of paths */
 	VEC(char *) keys;
@@ -432,6 +435,34 @@ static bool explain(const struct process_spec *spec, int code, struct err *err)
 	return err_set(err, "cannot start '%s': %s", name, strerror(code));
 }
 
+size_t processes_reserve_files(struct processes *ps, size_t n)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return n;
+	struct rlimit more = limit;
+	if (more.rlim_cur < n + FILES_USUAL)
+		more.rlim_cur = n + FILES_USUAL < limit.rlim_max ? n + FILES_USUAL : limit.rlim_max;
+	if (more.rlim_cur > limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &more) == 0) {
+		if (!ps->files.rlim_max)
+			ps->files = limit;
+		limit = more;
+	}
+	return limit.rlim_cur > FILES_USUAL ? limit.rlim_cur - FILES_USUAL : 1;
+}
+
+/* posix_spawn(3) has no word for it. */
+static void limit_files(const struct processes *ps, pid_t pid)
+{
+#ifdef __linux__
+	if (ps->files.rlim_max)
+		prlimit(pid, RLIMIT_NOFILE, &ps->files, NULL);
+#else
+	(void)ps, (void)pid;
+#endif
+}
+
 bool process_start(struct processes *ps, const struct process_spec *spec, process_cb cb, void *ctx,
 	pid_t *pid, int *errno_out, struct err *err)
 {
@@ -442,6 +473,7 @@ bool process_start(struct processes *ps, const struct process_spec *spec, proces
 	if (code)
 		return spec->argv[0] ? explain(spec, code, err)
 				     : err_set(err, "cannot start a command without words");
+	limit_files(ps, child);
 	vec_push(&ps->running, (struct child){ .pid = child, .cb = cb, .ctx = ctx });
 	hold_loop(ps);
 	if (pid)

@@ -18,6 +18,13 @@ struct processes;
 struct processes *processes_new(uv_loop_t *loop, struct err *err);
 void processes_free(struct processes *ps);
 
+/*
+ * Room for so many open files beside those that there usually are, as far as the system lets;
+ * returns how many there can be. Children keep the limit of before, but for a moment at their start
+ * (and on macOS: select(2) of an old program knows 1,024).
+ */
+size_t processes_reserve_files(struct processes *ps, size_t n);
+
 struct process_spec {
 	char *const *argv; /* argv[0] with a '/' is a path; else looked for in env's PATH */
 	char *const *env;

@@ -515,9 +515,31 @@ static void signals(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* It is set just after the child has started, which may look too early. */
+static void children_keep_the_limit_of_open_files(void **state)
+{
+	struct world *w = *state;
+	struct rlimit before, now;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	struct rlimit few = { .rlim_cur = 100, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_true(processes_reserve_files(w->ps, 10) >= 10);
+	assert_true(processes_reserve_files(w->ps, 500) >= 500);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_true(now.rlim_cur >= 500);
+#ifdef __linux__
+	assert_int_equal(run_sh(w, "until [ \"$(ulimit -n)\" = 100 ]; do sleep 0.01; done"), 0);
+#endif
+	/* No more than the system lets. */
+	assert_true(processes_reserve_files(w->ps, 1 << 30) < 1 << 30);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(children_keep_the_limit_of_open_files),
 		TEST(exit_codes),
 		TEST(many),
 		TEST(environment_and_folder),
