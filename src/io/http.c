@@ -15,6 +15,8 @@ enum {
 	KEEPALIVE_GAP_S = 15,
 };
 
+static const char lost[] = "the connection was lost before an answer came";
+
 static const char *environment(const char *name)
 {
 	const char *value = getenv(name);
@@ -76,7 +78,7 @@ static int before_request(void *ctx, char *to, char *from, int to_port, int from
 
 	(void)to, (void)from, (void)to_port, (void)from_port;
 	if (c->cancelled || c->asked) {
-		c->why = "the connection was lost before an answer came";
+		c->why = lost;
 		c->pool->crowded = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
@@ -344,8 +346,12 @@ static enum http_end unasked_end(const struct http_call *c, CURLcode code)
 
 enum http_end call_end(const struct http_call *c, CURLcode code, struct str *detail)
 {
-	const char *text = c->why ? c->why : c->error[0] ? c->error : curl_easy_strerror(code);
+	const char *text = c->error[0] ? c->error : curl_easy_strerror(code);
 
+	if (c->why)
+		text = c->why;
+	else if (code == CURLE_SEND_ERROR && c->asked) /* libcurl says: after five tries */
+		text = lost;
 	if (code == CURLE_OK)
 		return HTTP_DONE;
 	if (c->stopped)

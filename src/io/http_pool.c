@@ -14,10 +14,13 @@ struct http_socket {
 	struct http_socket *next, **at;
 	struct http_pool *pool;
 	curl_socket_t fd;
+	int events;
 	uv_poll_t poll;
 };
 
 static void pool_settle(struct http_pool *p);
+
+static void socket_ready(uv_poll_t *poll, int status, int events);
 
 static void pool_act(struct http_pool *p, curl_socket_t fd, int events)
 {
@@ -29,14 +32,24 @@ static void pool_act(struct http_pool *p, curl_socket_t fd, int events)
 	pool_settle(p);
 }
 
+/* libuv stops after an error; libcurl, which finds it out by itself, may not be done with it. */
+static void socket_failed(struct http_socket *s)
+{
+	pool_act(s->pool, s->fd, CURL_CSELECT_IN | CURL_CSELECT_OUT);
+	if (!uv_is_closing((uv_handle_t *)&s->poll) && !uv_is_active((uv_handle_t *)&s->poll))
+		uv_poll_start(&s->poll, s->events, socket_ready);
+}
+
 static void socket_ready(uv_poll_t *poll, int status, int events)
 {
 	struct http_socket *s = poll->data;
-	int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+	int flags = events & UV_READABLE ? CURL_CSELECT_IN : 0;
 
-	flags |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
 	flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
-	pool_act(s->pool, s->fd, flags);
+	if (status < 0)
+		socket_failed(s);
+	else
+		pool_act(s->pool, s->fd, flags);
 }
 
 static void socket_closed(uv_handle_t *handle)
@@ -90,6 +103,7 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void
 	}
 	if (!s && !(s = socket_new(p, fd)))
 		return -1;
+	s->events = events;
 	return uv_poll_start(&s->poll, events, socket_ready) == 0 ? 0 : -1;
 }
 

@@ -87,12 +87,15 @@ void api_error_parse(struct api_error *e, const struct api_head *head, const cha
 	json_decref(json);
 }
 
+/* The last one fits all. */
 static const struct rule *rule_for(int status, const struct api_error *e)
 {
-	const struct rule *r = rules;
+	const struct rule *r = rules, *last = rules + sizeof(rules) / sizeof(*rules) - 1;
 
-	while (status < r->low || status > r->high || (r->type && strcmp(r->type, e->type) != 0) ||
-		(r->code && strcmp(r->code, e->code) != 0))
+	while (r < last &&
+		(status < r->low || status > r->high ||
+			(r->type && strcmp(r->type, e->type) != 0) ||
+			(r->code && strcmp(r->code, e->code) != 0)))
 		r++;
 	return r;
 }

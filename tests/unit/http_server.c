@@ -43,7 +43,10 @@ static void client_close(struct server_client *c)
 	*c->at = c->next;
 	if (c->next)
 		c->next->at = c->at;
-	uv_close((uv_handle_t *)&c->tcp, client_closed);
+	if (c->script.resets)
+		uv_tcp_close_reset(&c->tcp, client_closed);
+	else
+		uv_close((uv_handle_t *)&c->tcp, client_closed);
 }
 
 static void said(uv_write_t *write, int status)

@@ -14,6 +14,7 @@ struct script {
 	size_t len;
 	size_t piece;   /* bytes of a write; 0: all of them at once */
 	bool cuts;      /* closes the connection after them */
+	bool resets;    /* with a reset, for good measure */
 	bool endless;   /* says them for ever */
 	unsigned skips; /* so many requests are answered well before the script counts */
 };

@@ -256,28 +256,36 @@ static void test_request(void **state)
 	call_done(&c);
 }
 
-static void test_cut_at_every_byte(void **state)
+static void cut_at(struct world *w, size_t n, bool resets)
 {
-	struct world *w = *state;
 	size_t head = strlen(OK_HEAD "Transfer-Encoding: chunked\r\n\r\n");
 	struct call c;
 
+	call_init(&c, w);
+	w->server.script =
+		(struct script){ .bytes = CHUNKED, .len = n, .cuts = true, .resets = resets };
+	call_server(&c);
+	turn(w);
+	/* A head whose last lines are missing is taken as one without a length; and the last
+	 * chunk is known by its first line. */
+	if (c.end != HTTP_CUT && (c.end != HTTP_DONE || (n >= head && c.body.len != 7)))
+		fail_msg("cut at %zu: end %d: %s", n, c.end, c.detail);
+	if (c.end == HTTP_CUT)
+		assert_memory_equal(c.detail, "127.0.0.1:", 10);
+	assert_memory_equal(c.body.s, "abcdefg", c.body.len);
+	assert_null(strstr(c.detail, "sk-1"));
+	call_done(&c);
+}
+
+static void test_cut_at_every_byte(void **state)
+{
+	struct world *w = *state;
+
 	for (size_t n = 0; n < sizeof(CHUNKED) - 1; n++) {
-		call_init(&c, w);
-		w->server.script = (struct script){ .bytes = CHUNKED, .len = n, .cuts = true };
-		call_server(&c);
-		turn(w);
-		/* A head whose last lines are missing is taken as one without a length; and the
-		 * last chunk is known by its first line. */
-		if (c.end != HTTP_CUT && (c.end != HTTP_DONE || (n >= head && c.body.len != 7)))
-			fail_msg("cut at %zu: end %d: %s", n, c.end, c.detail);
-		if (c.end == HTTP_CUT)
-			assert_memory_equal(c.detail, "127.0.0.1:", 10);
-		assert_memory_equal(c.body.s, "abcdefg", c.body.len);
-		assert_null(strstr(c.detail, "sk-1"));
-		call_done(&c);
+		cut_at(w, n, false);
+		cut_at(w, n, true);
 	}
-	assert_int_equal(w->server.requests, sizeof(CHUNKED) - 1);
+	assert_int_equal(w->server.requests, 2 * (sizeof(CHUNKED) - 1));
 }
 
 /* libcurl would ask once more by itself. */
