@@ -34,7 +34,7 @@
 enum {
 	UNDER_WAY_MS = 24 * 60 * 60 * 1000, /* what is under way already goes first */
 	DEFAULT_USAGE_WAIT_MS = 6 * 60 * 60 * 1000,
-	RUNS_KEPT = 30,        /* of older ones only what successes rest on */
+	RUNS_KEPT = 30,         /* of older ones only what successes rest on */
 	TOUCHED_AT_ONCE = 1024, /* -t starts no process */
 	START_GAP_MS = 300, /* runs of claude share one HOME, and take a second of CPU to start */
 };
@@ -198,6 +198,14 @@ static bool attached(void *ctx, const struct attempt *a, struct strs *files, str
 {
 	struct engine *e = ctx;
 	return freshness_attached(&e->freshness, a, files, err);
+}
+
+/* It is one of the files that a decision rests on. */
+static void holds(void *ctx, const char *path)
+{
+	struct engine *e = ctx;
+	struct files *files = e->freshness.memory.files;
+	files_look(files, files_id(files, path), files_age(files));
 }
 
 static void plug_in_looks(struct engine *e)
@@ -539,6 +547,7 @@ int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
 		.answers_ctx = &e,
 		.answer = answer_of,
 		.skipped = was_skipped,
+		.holds = holds,
 		.attached = attached };
 	if (plug_in(&e, err)) {
 		const struct status *status = plug_in_report(&e);
