@@ -201,6 +201,14 @@ static bool attached(void *ctx, const struct attempt *a, struct strs *files, str
 	return freshness_attached(&e->freshness, a, files, err);
 }
 
+/* It is one of the files that a decision rests on. */
+static void holds(void *ctx, const char *path)
+{
+	struct engine *e = ctx;
+	struct files *files = e->freshness.memory.files;
+	files_look(files, files_id(files, path), files_age(files));
+}
+
 static void plug_in_looks(struct engine *e)
 {
 	e->looker = looker_new(&e->context, jobs_of(e));
@@ -563,6 +571,7 @@ int engine_run(struct project *p, const struct options *o, uv_loop_t *loop,
 		.answers_ctx = &e,
 		.answer = answer_of,
 		.skipped = was_skipped,
+		.holds = holds,
 		.attached = attached };
 	if (plug_in(&e, err)) {
 		const struct status *status = plug_in_report(&e);

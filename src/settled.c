@@ -252,13 +252,14 @@ static bool has_only(const struct given *given, enum schema_where where, const c
 	return true;
 }
 
-/* What is in answers follows from files that are looked at. */
+/* What is in answers and files follows from files that are looked at. */
 static bool calls_functions(const struct text *text)
 {
 	const struct template_expr *e;
 
 	for (size_t p = 0; text->template && (e = template_next_expr(text->template, &p));)
-		if (e->function != FUNCTION_NONE && e->function != FUNCTION_RESPONSE)
+		if (e->function != FUNCTION_NONE && e->function != FUNCTION_RESPONSE &&
+			e->function != FUNCTION_FILE)
 			return true;
 	return false;
 }

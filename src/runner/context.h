@@ -24,6 +24,8 @@ struct runner_context {
 	/* The file (from the root) with the answer of a task that is done, or NULL. */
 	const char *(*answer)(void *ctx, uint32_t task);
 	bool (*skipped)(void *ctx, uint32_t task);
+	/* Told of a file (from the root) that a text holds, before it is read. May be NULL. */
+	void (*holds)(void *ctx, const char *path);
 	/* The files (from the root) that its `attach` names; views. */
 	bool (*attached)(
 		void *ctx, const struct attempt *a, struct strs *files, struct err *err);

@@ -71,6 +71,10 @@ void look_keep(struct look *k, const struct known *known)
 static bool add_file(struct look *k, const char *path, struct str *out, struct err *err)
 {
 	const struct graph *g = k->a->graph;
+	struct runner_context *ctx = k->looker->ctx;
+
+	if (ctx->holds)
+		ctx->holds(ctx->answers_ctx, path);
 	char *resolved = path_resolve(attempt_path(k->a, path), err);
 	bool inside = resolved && path_below(g->top, resolved);
 	bool ok = inside && file_read(resolved, FILE_MAX, out, err);

@@ -24,6 +24,9 @@ project() {
 	echo one >in/1.txt
 	echo two >in/2.txt
 	echo top >head.txt
+	mkdir text
+	echo text >text/plain
+	echo text >text/fancy
 	echo TONE=calm >.env
 	printf '%s\n' '[[page]] write=out/${{ p }}.md' '${{ style }} ${{ env.TONE }} ${{ env.VOICE | default("low") }}' >page.md
 	cat >Claudefile <<-'YAML'
@@ -34,7 +37,7 @@ project() {
 	  page: { matrix: { p: [a, b] }, prompt_file: page.md, inputs: in/*.txt, outputs: "out/${{ p }}.md", model: haiku }
 	  copy: { run: cat head.txt, inputs: head.txt, save: copy.txt, needs: page }
 	  plan: { prompt: "[[plan]] say=yes", save: plan.md }
-	  sum: { prompt: "[[sum]] say=well ${{ response('plan') }}", save: sum.md }
+	  sum: { prompt: "[[sum]] say=well ${{ response('plan') }} ${{ file('text/' style) }}", save: sum.md }
 	YAML
 	cd ..
 }
@@ -73,6 +76,9 @@ rows=(
 	'settled|mkdir -p .claudemake/more; echo x >.claudemake/more/x'
 	'idle|mkdir x.claudemake; echo x >x.claudemake/y; echo x.claudemake >.gitignore'
 	'busy|echo more >>head.txt'
+	'busy|echo more >>text/plain'
+	'settled|echo more >>text/fancy'
+	'idle|touch text/plain'
 	'busy|rm out/a.md'
 	'busy|rm copy.txt'
 	'busy|rm out/a.md; mkdir out/a.md; echo >out/a.md/x; rm -r out/a.md'
@@ -205,15 +211,14 @@ try() {
 	tasks: { one: { run: "cat in >out", inputs: in, outputs: out } }
 	tasks: { one: { run: "cat in >out", inputs: in, outputs: out, when: "true" } }
 	tasks: { one: { run: "cat in >out; echo ${{ sh('echo 1') }}", inputs: in, outputs: out } }
-	tasks: { one: { run: "cat in >out; echo ${{ file('in') }}", inputs: in, outputs: out } }
 	{ vars: { now: { sh: "echo 1" } }, tasks: { one: { run: "cat in >out", inputs: in, outputs: out } } }
 	tasks: { one: { prompt: "[[one]] write=out", allowed_tools: [Bash], inputs: in, outputs: out } }
 	tasks: { one: { prompt: '[[one]] say={"n":1} write=out', json_schema: schema, inputs: in, outputs: out } }
 	tasks: { one: { run: "cat in >out", inputs: [in, link/*], outputs: out } }
 	YAML
-	echo '{"type": "object"}' >p7/schema
-	mkdir p8/was
-	ln -s was p8/link
+	echo '{"type": "object"}' >p6/schema
+	mkdir p7/was
+	ln -s was p7/link
 	for n in p*; do
 		cd "$PROJECT/$n"
 		cm_run 0
