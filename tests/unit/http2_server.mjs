@@ -8,6 +8,7 @@ const folder = process.argv[2];
 const secret = { key: fs.readFileSync(`${folder}/key.pem`), cert: fs.readFileSync(`${folder}/cert.pem`) };
 const parent = process.ppid;
 const held = new Set();
+const sockets = new Set();
 let stats;
 const reset = () => (stats = { requests: 0, connections: 0, bytes: 0 });
 
@@ -20,6 +21,11 @@ const ways = {
     res.end("well");
   },
   "/drop": (req) => req.stream.session.destroy(),
+  "/reset": () => {
+    for (const one of held) one.write("well");
+    held.clear();
+    for (const socket of sockets) socket.resetAndDestroy();
+  },
   "/goaway": (req, res) => {
     req.stream.session.close();
     res.end("well");
@@ -45,6 +51,10 @@ const servers = [
 ];
 for (const server of servers) {
   server.on("secureConnection", () => stats.connections++);
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
 }
 console.log(process.pid, ...servers.map((server) => server.address().port));
