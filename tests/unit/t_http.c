@@ -496,29 +496,32 @@ static void test_cancelled_before_it_is_asked(void **state)
 	call_done(&c);
 }
 
+/* One tries, and all that wait for it end with it. */
 static void test_no_connection_in_time(void **state)
 {
 	struct world *w = *state;
-	const struct http_events events = { NULL, NULL, NULL, NULL, on_ended };
-	struct http_events mine = events;
-	struct call c;
+	struct call calls[20];
 	char url[64];
 	struct err err;
 
 	snprintf(url, sizeof(url), "https://127.0.0.1:%d/", w->server.port);
-	call_init(&c, w);
-	mine.ctx = &c;
-	c.call = http_start(w->http,
-		&(struct http_request){ .method = "GET",
+	for (int i = 0; i < 20; i++) {
+		const struct http_events events = { &calls[i], NULL, NULL, NULL, on_ended };
+		const struct http_request request = { .method = "GET",
 			.url = url,
 			.headers = &(struct strs){ 0 },
-			.connect_timeout_ms = 50 },
-		&mine, &err);
-	w->open++;
+			.connect_timeout_ms = 50 };
+		call_init(&calls[i], w);
+		calls[i].call = http_start(w->http, &request, &events, &err);
+		w->open++;
+	}
 	turn(w);
-	assert_int_equal(c.end, HTTP_TIMEOUT);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(calls[i].end, HTTP_TIMEOUT);
+		call_done(&calls[i]);
+	}
+	assert_int_equal(w->server.connections, 1);
 	assert_int_equal(w->server.requests, 0);
-	call_done(&c);
 }
 
 static void test_what_is_no_request(void **state)
