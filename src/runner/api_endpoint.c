@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char default_url[] = "https://api.anthropic.com";
+static const char user_agent[] = "user-agent: claudemake/" VERSION;
 static const char oauth_beta[] = "oauth-2025-04-20";
 
 /* NULL where it is not set or empty. */
@@ -102,8 +103,7 @@ bool api_endpoint_find(struct api_endpoint *e, char *const *environment, const s
 	struct arena *a, struct err *err)
 {
 	static const char *const fixed[] = { "content-type: application/json",
-		"accept: application/json", "anthropic-version: 2026-10-21",
-		"user-agent: claudemake/" VERSION };
+		"accept: application/json", "anthropic-version: 2026-10-21", user_agent };
 	bool oauth = false;
 
 	*e = (struct api_endpoint){ 0 };
