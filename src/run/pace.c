@@ -19,6 +19,7 @@ enum {
 #define MEAN_WEIGHT  0.1   /* of the latest in a mean */
 #define SHARE_LEAST  0.5   /* of the pace that is kept at a 429, and the most of it */
 #define SHARE_MOST   0.97
+#define SHARE_TOLD   0.985 /* the same where a limit is told: it is no slower than that */
 #define DOUBLES      0.69  /* ln 2 for each answer, of which as many come each second */
 #define SLACK_GROWTH 0.002 /* ms for each good answer */
 #define PROBE        3e-4  /* calls a second for each answer, times the quiet seconds */
@@ -231,7 +232,8 @@ static double growth(const struct pace *p, double now)
 static void teach(struct pace *p, double now)
 {
 	const struct pace_flight *f = &p->before;
-	double share = in(f->well / (f->well + f->limited), SHARE_LEAST, SHARE_MOST);
+	double share = in(f->well / (f->well + f->limited), SHARE_LEAST,
+		p->told > 0 ? SHARE_TOLD : SHARE_MOST);
 
 	if (p->tripped > 0)
 		p->taught = fmax(fmin(p->taught, p->tripped * share), SLOWEST);
