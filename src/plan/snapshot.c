@@ -248,6 +248,13 @@ static void add_entries(struct snapshot_taking *t, struct str *out)
 
 static const size_t sum_end = offsetof(struct snapshot_head, sum) + sizeof(struct hash);
 
+static size_t size_of(const struct snapshot_head *head)
+{
+	return sizeof(*head) + head->nfiles * (sizeof(struct stamp) + sizeof(uint32_t)) +
+		head->nfolders * sizeof(struct snapshot_folder) +
+		head->nvariables * sizeof(struct snapshot_variable) + head->ntexts;
+}
+
 static void pack(const struct snapshot *s, struct str *out)
 {
 	struct snapshot_taking *t = s->taking;
@@ -262,6 +269,7 @@ static void pack(const struct snapshot *s, struct str *out)
 	head.nfolders = t->folders.n;
 	head.nvariables = t->variables.n;
 	head.ntexts = t->texts.len;
+	str_room(out, size_of(&head));
 	str_addn(out, (const char *)&head, sizeof(head));
 	add_entries(t, out);
 	add_bytes(out, t->variables.v, t->variables.n * sizeof(*t->variables.v));
