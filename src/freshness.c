@@ -118,6 +118,7 @@ bool freshness_open(struct freshness *f, struct project *p, const struct options
 		return false;
 	read_lock(f, o->silent);
 	f->has_edition = state && state_edition(state, &f->edition);
+	files_look_ahead_from_now(f->memory.files);
 	if (state && !records_load(f->memory.records, state, err))
 		return false;
 	files_look_ahead(f->memory.files);

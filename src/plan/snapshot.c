@@ -221,32 +221,45 @@ static void add_bytes(struct str *out, const void *bytes, size_t len)
 		str_addn(out, bytes, len);
 }
 
+/* Where the next n bytes of out will be; there is room for them. */
+static void *next_bytes(struct str *out, size_t n)
+{
+	void *at = out->s + out->len;
+	out->len += n;
+	return at;
+}
+
 /* Folder by folder, in the order in which they came. */
 static void add_entries(struct snapshot_taking *t, struct str *out)
 {
-	size_t n = t->entries.n;
-	struct stamp *stamps = mem_alloc((n + 1) * sizeof(*stamps));
-	uint32_t *names = mem_alloc((n + 1) * sizeof(*names)), first = 0;
+	size_t n = t->entries.n, nfolders = t->folders.n;
+	struct stamp *stamps = next_bytes(out, n * sizeof(*stamps));
+	struct snapshot_folder *folders = next_bytes(out, nfolders * sizeof(*folders));
+	uint32_t *names = next_bytes(out, n * sizeof(*names)), first = 0;
 
-	for (size_t i = 0; i < t->folders.n; i++) {
-		t->folders.v[i].first = first;
-		first += t->folders.v[i].n;
-		t->folders.v[i].n = 0;
+	for (size_t i = 0; i < nfolders; i++) {
+		folders[i] = t->folders.v[i];
+		folders[i].first = first;
+		first += folders[i].n;
+		folders[i].n = 0;
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct snapshot_folder *folder = &t->folders.v[t->entries.v[i].folder];
+		const struct entry *entry = &t->entries.v[i];
+		struct snapshot_folder *folder = &folders[entry->folder];
 		uint32_t at = folder->first + folder->n++;
-		stamps[at] = t->entries.v[i].stamp;
-		names[at] = t->entries.v[i].text;
+		stamps[at] = entry->stamp;
+		names[at] = entry->text;
 	}
-	add_bytes(out, stamps, n * sizeof(*stamps));
-	add_bytes(out, t->folders.v, t->folders.n * sizeof(*t->folders.v));
-	add_bytes(out, names, n * sizeof(*names));
-	free(stamps);
-	free(names);
 }
 
 static const size_t sum_end = offsetof(struct snapshot_head, sum) + sizeof(struct hash);
+
+static size_t size_of(const struct snapshot_head *head)
+{
+	return sizeof(*head) + head->nfiles * (sizeof(struct stamp) + sizeof(uint32_t)) +
+		head->nfolders * sizeof(struct snapshot_folder) +
+		head->nvariables * sizeof(struct snapshot_variable) + head->ntexts;
+}
 
 static void pack(const struct snapshot *s, struct str *out)
 {
@@ -262,6 +275,7 @@ static void pack(const struct snapshot *s, struct str *out)
 	head.nfolders = t->folders.n;
 	head.nvariables = t->variables.n;
 	head.ntexts = t->texts.len;
+	str_room(out, size_of(&head));
 	str_addn(out, (const char *)&head, sizeof(head));
 	add_entries(t, out);
 	add_bytes(out, t->variables.v, t->variables.n * sizeof(*t->variables.v));

@@ -373,6 +373,138 @@ static void files_are_compared(void **state)
 	}
 }
 
+/* ---- what globs went by ---- */
+
+static bool add_walk(struct snapshot *s, const struct world *w, const char *pattern)
+{
+	int64_t later = ((int64_t)time(NULL) + 10) * 1000000000;
+	struct err err = { "" };
+	struct strs found = { 0 };
+	struct sights sights;
+	struct arena a;
+
+	arena_init(&a);
+	sights_init(&sights);
+	struct glob_watch watch = sights_watch(&sights);
+	assert_true(glob_files_but(&a, w->root, pattern, NULL, &watch, &found, &err));
+	bool ok = snapshot_add_sights(s, w->root, &sights, later);
+	vec_release(&found);
+	sights_release(&sights);
+	arena_release(&a);
+	return ok;
+}
+
+static void another_name(const struct world *w)
+{
+	put(w, "in/other", "");
+}
+
+static void another_name_below(const struct world *w)
+{
+	put(w, "in/deep/other", "");
+}
+
+static void another_at_the_top(const struct world *w)
+{
+	put(w, "other", "");
+}
+
+static void a_folder_below(const struct world *w)
+{
+	assert_int_equal(mkdir(at(w, "in/deep/er/new"), 0700), 0);
+}
+
+static void a_name_less(const struct world *w)
+{
+	assert_int_equal(unlink(at(w, "in/b")), 0);
+}
+
+static void another_name_for_it(const struct world *w)
+{
+	char *old = mem_strdup(at(w, "in/b"));
+	assert_int_equal(rename(old, at(w, "in/c")), 0);
+	free(old);
+}
+
+static void only_its_bytes(const struct world *w)
+{
+	put(w, "in/b", "other");
+}
+
+static void folder_is_a_link(const struct world *w)
+{
+	char *old = mem_strdup(at(w, "in"));
+	assert_int_equal(rename(old, at(w, "was")), 0);
+	assert_int_equal(symlink("was", old), 0);
+	free(old);
+}
+
+static void the_missing_folder(const struct world *w)
+{
+	put(w, "no/x.c", "");
+}
+
+static void walks_are_compared(void **state)
+{
+	static const struct {
+		const char *pattern;
+		void (*change)(const struct world *w);
+		bool same;
+	} rows[] = {
+		{ "in/*", nothing, true }, { "in/*", another_name, false },
+		{ "in/*", a_name_less, false }, { "in/*", another_name_for_it, false },
+		{ "in/*", another_name_below, true }, { "in/*", another_at_the_top, true },
+		{ "in/*", only_its_bytes, true }, { "in/*", folder_is_a_link, false },
+		{ "in/*", clock_is_back, false }, { "in/**", another_name_below, false },
+		{ "in/**", a_folder_below, false }, { "in/**", another_at_the_top, true },
+		{ "**/c", another_name, false }, { "**/c", another_at_the_top, false },
+		{ "*/a", another_at_the_top, false }, { "no/*.c", nothing, true },
+		{ "no/*.c", the_missing_folder, false }, { "no/*.c", another_at_the_top, true },
+		{ "in/b", only_its_bytes,
+			false }, /* it is one file, and might be more than a name */
+		{ "in/none", nothing, true },
+		{ "in/none", another_name, false }, /* more than need be */
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		void *fresh;
+		struct err err = { "" };
+		setup(&fresh);
+		struct world *w = fresh;
+		struct snapshot *s = snapshot_new(&about);
+		assert_true(add_walk(s, w, rows[i].pattern));
+		assert_true(snapshot_write(s, at(w, ".settled"), &err));
+		snapshot_free(s);
+		usleep(12000);
+		rows[i].change(w);
+		s = snapshot_read(at(w, ".settled"));
+		assert_non_null(s);
+		if (snapshot_has_files(s, w->root) != rows[i].same)
+			fail_msg("row %zu: %s", i, rows[i].pattern);
+		snapshot_free(s);
+		teardown(&fresh);
+	}
+}
+
+/* What links stand for can change, and nothing says so where they are; and each run adds to its
+ * own. */
+static void walks_not_to_be_compared(void **state)
+{
+	struct world *w = *state;
+	struct snapshot *s = snapshot_new(&about);
+
+	assert_int_equal(symlink("../top", at(w, "out/link")), 0);
+	assert_int_equal(symlink("in", at(w, "link")), 0);
+	put(w, ".claudemake/x", "");
+	assert_true(add_walk(s, w, "in/*"));
+	assert_true(add_walk(s, w, "out/a"));
+	assert_false(add_walk(s, w, "out/*"));
+	assert_false(add_walk(s, w, "link/*"));
+	assert_false(add_walk(s, w, "*/a"));
+	assert_false(add_walk(s, w, ".claudemake/*"));
+	snapshot_free(s);
+}
+
 /* Through the threads, too: the last of many. */
 static void many_files(void **state)
 {
@@ -391,7 +523,6 @@ static void many_files(void **state)
 		snprintf(path, sizeof(path), "many/%d/%d", i % 3, i);
 		put(w, path, "x");
 		assert_false(has_files(w));
-		take(w);
 		put(w, path, "");
 		files_free(w->files);
 		w->files = files_new(w->root, NULL);
@@ -474,6 +605,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_length_and_every_bit, setup, teardown),
 		cmocka_unit_test_setup_teardown(variables_are_compared, setup, teardown),
 		cmocka_unit_test(files_are_compared),
+		cmocka_unit_test(walks_are_compared),
+		cmocka_unit_test_setup_teardown(walks_not_to_be_compared, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_right_to_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(just_written, setup, teardown),
