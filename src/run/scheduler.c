@@ -109,6 +109,7 @@ static void settle(struct scheduler *s, const struct attempt *a)
 		.usage_ms = s->options.usage_wait_ms };
 	struct retry_decision d = { 0 };
 
+	s->unpaid |= a->result.outcome == OUTCOME_BILLING && task_asks_claude(t);
 	if (outcome_is_failure(a->result.outcome) && !s->draining && !a->cancelled)
 		d = retry_decide(
 			t, &a->result, &s->tasks[a->task].retry, &waits, retry_random(&s->random));
@@ -283,7 +284,9 @@ static int64_t start_ready(struct scheduler *s)
 	calls_let_alone(s, now_ms(s));
 	/* A failure may end the run or hold its model: first that. */
 	while (!s->unsettled && ready_take(&s->ready, &s->limits, now_ms(s), &task, &lane, &when))
-		if (is_taken(s, task))
+		if (s->unpaid && task_asks_claude(&s->graph->tasks[task]))
+			continue; /* it stays as one that was not started */
+		else if (is_taken(s, task))
 			try_when_free(s, task);
 		else if (!calls_hold(s, task, now_ms(s)))
 			start(s, task, lane, now_ms(s));

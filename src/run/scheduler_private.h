@@ -62,6 +62,7 @@ struct scheduler {
 	int64_t deadline; /* of the run; INT64_MAX: none */
 	int interrupts;
 	bool draining;    /* nothing new starts */
+	bool unpaid;      /* the account can't pay: nobody else is asked */
 	bool left;        /* paid work goes on without us */
 	bool lost_memory; /* a result could not be kept */
 };

@@ -194,6 +194,20 @@ PY
 	done
 }
 
+@test "an account that can't pay: nothing else is asked, commands go on" {
+	api_start '[{"reply": {"status": 402, "error": {"type": "billing_error", "message": "no credit"}}}]'
+	claudefile <<-'YAML'
+	limits: { requests: 1 }
+	tasks:
+	  t: { via: api, matrix: { n: [1, 2, 3] }, prompt: "[[t${{ n }}]]", model: [haiku, opus] }
+	  command: { run: 'echo went on' }
+	YAML
+	cm_run 1 -k t command
+	[ "$(asked)" = 1 ]
+	[ "$(db "select group_concat(outcome) from attempt where paid")" = billing ]
+	[[ $output == *"went on"* ]]
+}
+
 @test "the ramp limit is waited out as it says" {
 	api_start '[{"match": {"asked": 1}, "reply": {"status": 429, "headers": {"retry-after": "1"},
 		"error": {"type": "rate_limit_error", "message": "ramp up gradually", "error_code": "ramp_limit_exceeded"}}}]'

@@ -110,6 +110,15 @@ rule_write='{"match": {"turn": 0}, "reply": {"tool": {"name": "Write", "input": 
 	no_process_left
 }
 
+@test "claude: its own requests pass the checks of what the API would refuse" {
+	need_claude
+	standin_start "{\"check\": true, \"rules\": [$rule_write]}"
+	claude_p "Write docs/a.md [[m1]]" --allowedTools "Edit(/$PROJECT/docs/a.md)"
+	[ "$CLAUDE_RC" = 0 ]
+	[ "$(cat docs/a.md)" = "# A" ]
+	run ! grep -q '"status": 4' "$STANDIN_DIR/requests.jsonl"
+}
+
 @test "claude: Write needs a rule for that file" {
 	need_claude
 	standin_start "[$rule_write]"

@@ -11,6 +11,7 @@ KEYS = {
     "metadata", "output_config", "service_tier", "speed", "stop_sequences", "stream", "thinking", "tool_choice", "tools",
 }
 SAMPLING = {"temperature", "top_p", "top_k"}
+BETA_KEYS = {"context_management", "fallbacks", "mcp_servers"}
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 IMAGES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8", "image/webp": b"RIFF"}
 ALWAYS, ALL = ("adaptive",), ("adaptive", "disabled")
@@ -49,7 +50,7 @@ def check_headers(names):
     need(version in VERSIONS, f"anthropic-version: \"{version}\" is not a valid version")
     betas = [name.strip() for name in names.get("anthropic-beta", "").split(",") if name.strip()]
     for name in betas:
-        need(re.fullmatch(r"[a-z0-9-]+-20\d\d-\d\d-\d\d", name),
+        need(re.fullmatch(r"[a-z0-9-]+-20\d\d-?\d\d-?\d\d", name),
              f"Unexpected value(s) `{name}` for the `anthropic-beta` header.")
     check_key(names, betas)
 
@@ -145,7 +146,7 @@ def check_marks(body):
     for _, block in positions(body):
         mark = block.get("cache_control")
         need(mark is None or mark.get("type") == "ephemeral", "cache_control.type: unexpected value")
-        need(block.get("text", " ").strip() or not mark, "cache_control cannot be set for empty text blocks")
+        need(block.get("text", "none").strip() or not mark, "cache_control cannot be set for empty text blocks")
     marks = [ttl for ttl in breakpoints(body) if ttl]
     need(all(ttl in ("5m", "1h") for ttl in marks), "cache_control.ttl: unexpected value")
     need(len(marks) <= BREAKPOINTS, f"A maximum of {BREAKPOINTS} blocks with cache_control may be provided.")
@@ -153,8 +154,9 @@ def check_marks(body):
          "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block")
 
 
-def check_body(body, version, paused):
-    extra = set(body) - KEYS - (SAMPLING if version == VERSIONS[0] else set())
+def check_body(body, names, paused):
+    extra = set(body) - KEYS - (SAMPLING if names["anthropic-version"] == VERSIONS[0] else set())
+    extra -= BETA_KEYS if "anthropic-beta" in names else set()
     need(not extra, f"{', '.join(sorted(extra))}: Extra inputs are not permitted")
     for key, kind in ("model", str), ("max_tokens", int), ("messages", list):
         need(key in body, f"{key}: Field required")
@@ -169,7 +171,7 @@ def check_body(body, version, paused):
         check_message(message, f"messages.{n}")
     need(body["messages"][0]["role"] == "user", "messages: first message must use the \"user\" role")
     last = body["messages"][-1]
-    need(last["role"] == "user" or paused(last["content"]),
+    need(last["role"] != "assistant" or paused(last["content"]),
          "This model does not support assistant message prefill. The conversation must end with a user message.")
 
 
@@ -178,7 +180,7 @@ def refusal_of(names, body, models, paused):
     content is what an answer with pause_turn had."""
     try:
         check_headers(names)
-        check_body(body, names["anthropic-version"], paused)
+        check_body(body, names, paused)
         model = re.sub(r"-20\d{6}$", "", body["model"])
         need(models is None or body["model"] in models, f"model: {body['model']}", 404, "not_found_error")
         check_thinking(body, model)
