@@ -7,15 +7,18 @@
  * may be 1 a second"), so starts are spread evenly, MARGIN below the limit, and no pause saves up
  * for a burst. But who wakes up late (a busy loop, a loaded machine) makes up for it, up to
  * SLACK_MS of the rate: 1.1 starts at 60 a minute, 6 at 3,000. Where the service was never seen to
- * have that much left, or it has answered 429, that is less.
+ * have that much left, or it has answered 429, that is less. What it tells to be put by is used up
+ * to the half, slowly: by AHEAD of the limit, and not once it has answered 429.
  *
  * The first call goes alone until the head of its answer: then it is known what the limits are, or
  * that none is told and all of the window may go.
  *
  * A 429 halves the window, not below one call, and once for all calls that were under way then;
- * each answer without one lets it grow, by one for a window of them. As a window can't hold a
- * service to a rate where answers are fast, a 429 also sets a pace of its own: the share of the old
- * one that was answered well; it grows back to where it met the 429, and then slowly beyond it.
+ * each answer without one lets it grow: by one for a window of them, or each by one as long as it
+ * is smaller than the pace needs. As a window can't hold a service to a rate where answers are
+ * fast, a 429 also sets that pace: the share of the old one that was answered well; it grows back
+ * to where it met the 429, and then slowly beyond it. tests/unit/t_rates.c has what all this comes
+ * to.
  */
 #ifndef RUN_PACE_H
 #define RUN_PACE_H
@@ -63,15 +66,15 @@ struct pace_flight {
 
 struct pace {
 	struct bucket buckets[PACE_LIMITS];
-	unsigned calls, window_max; /* under way; at most */
-	double window;              /* calls at once */
-	bool known;                 /* something was answered */
-	double told;                /* calls in a ms by what was told; 0: nothing was */
-	double room;                /* the most calls that were ever told to be left */
-	bool ahead;                 /* half of these are there: it may be a little faster */
-	double taught;              /* calls in a ms by 429s; 0: there were none */
-	double tripped;             /* the pace that met the last one; 0: not known */
-	double slack;
+	unsigned calls, window_max;     /* under way; at most */
+	double window;                  /* calls at once */
+	bool known;                     /* something was answered */
+	double told;                    /* calls in a ms by what was told; 0: nothing was */
+	double room;                    /* the most calls that were ever told to be left */
+	bool ahead;                     /* half of these are there: it may be a little faster */
+	double taught;                  /* calls in a ms by 429s; 0: there were none */
+	double tripped;                 /* the pace that met the last one; 0: not known */
+	double slack;                   /* ms that a late start makes up for */
 	double latency;                 /* of calls that end well, in the mean */
 	int64_t began, cut_at;          /* the first call; the last 429 that counted */
 	struct pace_flight now, before; /* calls begun since then, and those that met it */
@@ -96,6 +99,7 @@ void pace_told(
 	struct pace *p, const struct pace_start *s, const struct told_limits *told, int64_t now);
 /* Its answer has begun. More than once is as once. */
 void pace_answered(struct pace *p, struct pace_start *s, int64_t now);
+
 enum pace_end { PACE_WELL, PACE_LIMITED, PACE_OTHER };
 
 /* It has ended; real: what it used, NULL: not known. A process that met a 429 counts as well. */
