@@ -195,7 +195,9 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, request, entry):
         """Sends all but the last pieces and returns these: who has the whole answer finds it in the counts."""
         headers = {"request-id": f"req_standin_{entry['n']:05d}"}
+        cache = None
         try:
+            cache = self.server.modes.get("cache")
             reply = self.refused_by_mode(request, headers)
             if reply is None:
                 reply, entry["rule"] = self.server.script.reply_to(request)
@@ -207,7 +209,6 @@ class Handler(BaseHTTPRequestHandler):
         else:
             reply = substitute(reply, {"marker": request.marker, "cwd": request.cwd()})
         # What the cache holds counts as the request comes in, however long the answer takes.
-        cache = self.server.modes.get("cache")
         charge = cache.charge(request.body) if cache else None
         if "hold_after" not in reply:
             self.hold(reply)
@@ -294,8 +295,9 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
     def still_there(self, wait=0):
-        readable, _, _ = select.select([self.connection], [], [], wait)
-        if readable and not self.connection.recv(1, socket.MSG_PEEK):
+        poll = select.poll()  # select() knows no descriptor above 1,023
+        poll.register(self.connection, select.POLLIN)
+        if poll.poll(wait * 1000) and not self.connection.recv(1, socket.MSG_PEEK):
             raise ClientGone
 
     def whole(self, message, reply, headers, entry):
