@@ -156,6 +156,24 @@ PY
 	[ "$(waited none)" -lt 5000 ]
 }
 
+@test "a 429 of a call holds back claude processes on that model too, and no other model" {
+	CLAUDE=$TESTS/proc/standin-claude
+	api_start '[{"match": {"asked": 1}, "reply": {"status": 429, "headers": {"retry-after": "3"}, "error": {"type": "rate_limit_error"}}}]'
+	claudefile <<-'YAML'
+	tasks:
+	  call: { via: api, prompt: "[[call]]", model: haiku }
+	  pause: { run: sleep 1 }
+	  process: { prompt: "[[process]]", model: haiku, after: pause }
+	  other: { prompt: "[[other]]", model: opus, after: pause }
+	YAML
+	cm_run 0 call process other pause
+	local told="(select ended from attempt where outcome = 'rate_limit')"
+	[ "$(outcomes call)" = "rate_limit ok" ]
+	[ "$(db "select min(started) - $told >= 2990 from attempt where task in ('call', 'process') and outcome = 'ok'")" = 1 ]
+	[ "$(db "select started - $told < 2900 from attempt where task = 'other'")" = 1 ]
+	no_process_left
+}
+
 @test "a storm of 529 is waited out, not counted as tries" {
 	api_start '[{"times": 12, "reply": {"status": 529, "headers": {"retry-after-ms": "200"},
 		"error": {"type": "overloaded_error", "message": "busy"}}}]'
