@@ -7,6 +7,7 @@ enum {
 	STREAMS_MIN = 25,
 	STREAMS = 100,    /* of one connection: what servers allow at least, by RFC 9113 */
 	LIMIT_MIN = 2,    /* connections: one that is going away, and the next */
+	QUIET_MS = 1000,  /* so long libcurl may forget what it has */
 	STARVED_MS = 500, /* so long a call waits for a place before there may be more of them */
 };
 
@@ -15,6 +16,7 @@ struct http_socket {
 	struct http_pool *pool;
 	curl_socket_t fd;
 	int events;
+	bool heard; /* something has happened on it of late */
 	uv_poll_t poll;
 };
 
@@ -45,6 +47,7 @@ static void socket_ready(uv_poll_t *poll, int status, int events)
 	struct http_socket *s = poll->data;
 	int flags = events & UV_READABLE ? CURL_CSELECT_IN : 0;
 
+	s->heard = true;
 	flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
 	if (status < 0)
 		socket_failed(s);
@@ -122,6 +125,44 @@ static int timer_wanted(CURLM *multi, long in_ms, void *ctx)
 static void timer_came(void *ctx)
 {
 	pool_act(ctx, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static struct http_socket *next_quiet(const struct http_pool *p)
+{
+	struct http_socket *s = p->sockets;
+
+	while (s && s->heard)
+		s = s->next;
+	return s;
+}
+
+/*
+ * libcurl 7.88 can have an answer of one call read with that of another, and then not look at it
+ * before something else happens on their connection. Seen under load with HTTP/2; a word about
+ * each that is quiet is enough.
+ */
+static void quiet_came(void *ctx)
+{
+	struct http_pool *p = ctx;
+	struct http_socket *s;
+
+	while ((s = next_quiet(p))) {
+		s->heard = true;
+		pool_act(p, s->fd, CURL_CSELECT_IN);
+	}
+	for (s = p->sockets; s; s = s->next)
+		s->heard = false;
+	p->watching = p->nadded > 0;
+	if (p->watching)
+		timer_set(p->quiet, QUIET_MS);
+}
+
+static void watch_quiet(struct http_pool *p)
+{
+	if (p->watching || !p->shares || !p->nadded)
+		return;
+	p->watching = true;
+	timer_set(p->quiet, QUIET_MS);
 }
 
 static void set_limit(struct http_pool *p, unsigned limit)
@@ -215,6 +256,7 @@ static void begin_waiting(struct http_pool *p)
 		for (; c && (p->known || !p->nadded); c = c->next)
 			call_begin(p, c);
 	}
+	watch_quiet(p);
 	watch_starved(p);
 }
 
@@ -354,6 +396,7 @@ bool pool_init(struct http_pool *p, struct http *h, bool shares, struct err *err
 		return err_set(err, "libcurl can't be set up");
 	p->timer = timer_new(h->loop, timer_came, p);
 	p->starved = timer_new(h->loop, starved_came, p);
+	p->quiet = timer_new(h->loop, quiet_came, p);
 	curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
 	curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
@@ -378,4 +421,5 @@ void pool_release(struct http_pool *p)
 		socket_free(p->sockets);
 	timer_free(p->timer);
 	timer_free(p->starved);
+	timer_free(p->quiet);
 }

@@ -21,6 +21,7 @@ struct http_pool {
 	struct http *http;
 	CURLM *multi;
 	struct timer *timer;   /* libcurl's */
+	struct timer *quiet;   /* looks after connections on which nothing happens */
 	struct timer *starved; /* looks whether calls wait for a place on a connection */
 	struct http_socket *sockets;
 	struct http_call *first, *last; /* in the order of their start */
@@ -28,6 +29,7 @@ struct http_pool {
 	unsigned limit; /* connections to a host; 0: any number */
 	bool shares;    /* connections carry many calls at once, as far as is known */
 	bool known;     /* a connection has shown what it can: calls need not wait for that */
+	bool watching;  /* quiet is set */
 	bool inside;    /* libcurl runs */
 	bool settling;
 	unsigned streams;             /* calls on a connection, at most */

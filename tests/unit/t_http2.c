@@ -261,6 +261,42 @@ static void test_connection_is_lost(void **state)
 	world_free(w);
 }
 
+/* All of them are reset, with answers on their way: none hangs. */
+static void test_connections_are_reset(void **state)
+{
+	struct world *w;
+
+	(void)state;
+	NEEDS_NODE();
+	w = world_new(300, true);
+	for (int i = 0; i < 5; i++) {
+		start_calls(w, 290, HTTP2, "/hold");
+		wait_held(w, 290);
+		call(&w->calls[290], w, HTTP2, "/reset", NULL, 0);
+		turn(w, 0);
+		assert_int_equal(ended_so(w, 291, HTTP_CUT), 291);
+	}
+	world_free(w);
+}
+
+static void test_connection_goes_away(void **state)
+{
+	struct world *w;
+
+	(void)state;
+	NEEDS_NODE();
+	w = world_new(50, true);
+	start_calls(w, 20, HTTP2, "/hold");
+	wait_held(w, 20);
+	call(&w->calls[20], w, HTTP2, "/goaway", NULL, 0);
+	turn(w, 20);
+	call(&w->calls[21], w, HTTP2, "/ok", NULL, 0);
+	turn(w, 20);
+	free_held(w, 22);
+	assert_int_equal(ended_so(w, 23, HTTP_DONE), 23);
+	world_free(w);
+}
+
 static void test_server_takes_few_at_once(void **state)
 {
 	struct world *w;
@@ -358,6 +394,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connections_are_shared),
 		cmocka_unit_test(test_connection_is_lost),
+		cmocka_unit_test(test_connections_are_reset),
+		cmocka_unit_test(test_connection_goes_away),
 		cmocka_unit_test(test_server_takes_few_at_once),
 		cmocka_unit_test(test_tls_without_http2),
 		cmocka_unit_test(test_certificate_is_not_known),
