@@ -127,10 +127,12 @@ static struct snapshot *find(const struct project *p, const struct options *o)
 {
 	char *path = mem_printf("%s/%s", p->root, file_name);
 	struct snapshot *s = is_plain(o) ? snapshot_read(path) : NULL;
-	struct hash question = question_of(p, o);
 
 	free(path);
-	if (s && hash_eq(&question, &snapshot_of(s)->question) &&
+	if (!s)
+		return NULL;
+	struct hash question = question_of(p, o);
+	if (hash_eq(&question, &snapshot_of(s)->question) &&
 		snapshot_has_variables(s, variable, NULL) && snapshot_has_files(s, p->root) &&
 		is_ignored_the_same(p, &snapshot_of(s)->ignored))
 		return s;
@@ -286,8 +288,7 @@ static bool is_comparable(const struct task_spec *spec)
 	const struct text *text;
 
 	if (!has_only(&spec->given, WHERE_TASK, known) || spec->agents.path.s ||
-		spec->settings.path.s || spec->json_schema.path.s || has_other_axes(spec->matrix) ||
-		flags_allow_bash(spec))
+		spec->settings.path.s || spec->json_schema.path.s || flags_allow_bash(spec))
 		return false;
 	for (size_t i = 0; (text = task_next_prose(spec, &i));)
 		if (calls_functions(text))
@@ -317,6 +318,7 @@ static bool are_settled(const struct graph *g, const struct run_view *run)
 	return true;
 }
 
+/* Tasks that are not wanted count as well: they can come to be, by the files that they make. */
 static bool is_file_comparable(const struct claudefile *file)
 {
 	static const char *const known[] = { "vars", "models", "env", "dotenv", "shell", "limits",
@@ -324,6 +326,9 @@ static bool is_file_comparable(const struct claudefile *file)
 
 	for (size_t i = 0; i < file->vars.n; i++)
 		if (file->vars.v[i].kind == VAR_SH)
+			return false;
+	for (size_t i = 0; i < file->tasks.n; i++)
+		if (has_other_axes(file->tasks.v[i].matrix))
 			return false;
 	return has_only(&file->given, WHERE_TOP, known);
 }
