@@ -104,6 +104,14 @@ static void let_go(struct scheduler *s, struct prefix *prefix, size_t most)
 	}
 }
 
+void calls_passed(struct scheduler *s, uint32_t i)
+{
+	struct prefix *prefix = &s->prefixes.all.v[s->tasks[i].prefix];
+
+	if (s->tasks[i].prefix && !prefix->led)
+		let_go(s, prefix, 1);
+}
+
 static void written(struct scheduler *s, uint32_t task)
 {
 	struct prefix *prefix = &s->prefixes.all.v[s->tasks[task].prefix];
