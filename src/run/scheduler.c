@@ -292,6 +292,7 @@ static int64_t start_ready(struct scheduler *s)
 		} else if (!calls_hold(s, task, now_ms(s))) {
 			start(s, task, lane, now_ms(s));
 		}
+	s->tracker.view.starts_ms = s->ready.n && when != INT64_MAX ? when : 0;
 	return s->alone.n ? earlier(when, s->alone_until) : when;
 }
 
@@ -336,6 +337,7 @@ int64_t scheduler_turn(struct scheduler *s)
 	int64_t next = INT64_MAX;
 
 	check_deadline(s);
+	s->tracker.view.starts_ms = 0;
 	if (s->draining) {
 		drop_delayed(s);
 	} else {
