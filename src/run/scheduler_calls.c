@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ALONE_MS = 200 }; /* a look takes less, but for a command that is slow */
+enum { ALONE_MS = 1000 }; /* a look takes less, but for a command that is slow */
 
 static bool shares_prefixes(const struct scheduler *s, uint32_t i)
 {
