@@ -599,7 +599,8 @@ static const struct {
 		"✗ translate:ja  overloaded: again and again\n" },
 	{ "200",
 		"     0s  lint\n"
-		"     0s  docs:api-reference  haiku-5-5  1.2k tokens, Edit docs/api-reference.md and more\n"
+		"     0s  docs:api-reference  haiku-5-5  1.2k tokens, Edit docs/api-reference.md "
+		"and more\n"
 		"     0s  translate:ja        opus-5-5   Write "
 		"日本語のドキュメント/概要と使い方について.md をとても長い名前で書く\n"
 		"0/4 done · 3 running · 0s · 1.2k tokens · $0.20\n",
