@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 enum {
-	BYTES_A_TOKEN = 4,    /* of English text and code; a little less of other scripts */
-	IMAGE_TOKENS = 1600,  /* at most, as the service makes large images smaller */
+	BYTES_A_TOKEN = 4,       /* of English text and code; a little less of other scripts */
+	IMAGE_TOKENS = 1600,     /* at most, as the service makes large images smaller */
 	CACHE_MIN_TOKENS = 1024, /* where the model is not known */
 };
 
@@ -23,7 +23,8 @@ bool look_find_continued(struct look *k, struct err *err)
 		return true;
 	const char *answer = ctx->answer(ctx->answers_ctx, other);
 	if (!answer || !str_starts(answer, runs))
-		return err_set(err, "the conversation of '%s' is not kept here: run it again (--force=%s)",
+		return err_set(err,
+			"'%s' has left no conversation to go on with: run it again (--force=%s)",
 			a->graph->tasks[other].name, a->graph->tasks[other].name);
 	a->continues = path_folder(&a->arena, answer);
 	return true;

@@ -242,3 +242,32 @@ PY
 	cm_run 0 three
 	[ "$(asked)" = 3 ]
 }
+
+@test "continues: a task that has failed, as it may, has left no conversation" {
+	api_start '[{"match": {"marker": "a"}, "reply": {"content": [], "stop_reason": "refusal"}}]'
+	claudefile <<-'YAML'
+	defaults: { via: api, model: haiku }
+	tasks:
+	  a: { prompt: "[[a]]", allow_failure: true }
+	  b: { prompt: "[[b]]", continues: a, retry: 2 }
+	YAML
+	cm_run 1 b
+	[ "$(outcomes b)" = invalid ]
+	[[ $stderr == *"'a' has left no conversation to go on with: run it again (--force=a)"* ]]
+	[ "$(asked)" = 1 ]
+}
+
+@test "continues: an answer that a proxy sent in one piece can be gone on from" {
+	api_start '[{"match": {"marker": "a"}, "reply": {"status": 200, "headers": {"content-type": "application/json"},
+		"body": "{\"type\": \"message\", \"model\": \"claude-haiku-5-5\", \"content\": [{\"type\": \"text\", \"text\": \"in one piece\"}], \"stop_reason\": \"end_turn\", \"usage\": {\"input_tokens\": 1, \"output_tokens\": 1}}"}}]'
+	claudefile <<-'YAML'
+	defaults: { via: api, model: haiku }
+	tasks:
+	  a: { prompt: "[[a]]", save: a.md }
+	  b: { prompt: "[[b]]", continues: a }
+	YAML
+	cm_run 0 b
+	[ "$(sent 2 'b["messages"][1]["content"][0]["text"]')" = "in one piece" ]
+	cm_run 0 --log a
+	[ "$output" = "in one piece" ]
+}
