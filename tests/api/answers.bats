@@ -271,3 +271,17 @@ PY
 	cm_run 0 --log a
 	[ "$output" = "in one piece" ]
 }
+
+@test "retry.on: a regex looks at the answer, in however many pieces it came" {
+	api_start '[{"match": {"asked": 1}, "reply": {"text": "busy, try again please", "chunks": 9}}, {"reply": {"text": "{\"a\": 1}"}}]'
+	claudefile <<-'YAML'
+	tasks:
+	  t:
+	    via: api
+	    prompt: "[[t]]"
+	    json_schema: { type: object, properties: { a: { type: integer } }, required: [a], additionalProperties: false }
+	    retry: { times: 1, delay: 0s, on: [/try again/] }
+	YAML
+	cm_run 0 t
+	[ "$(outcomes t)" = "schema ok" ]
+}
