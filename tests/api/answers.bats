@@ -128,7 +128,8 @@ PY
 @test "reasons to stop: a sequence is a whole answer; max_tokens, refusals, a full window are none" {
 	api_start '[{"match": {"marker": "seq"}, "reply": {"text": "so far", "stop_reason": "stop_sequence", "stop_sequence": "END"}},
 		{"match": {"marker": "cut"}, "reply": {"text": "so far", "stop_reason": "max_tokens"}},
-		{"match": {"marker": "no"}, "reply": {"stop_reason": "refusal", "stop_details": {"category": "bio"}}},
+		{"match": {"marker": "no"}, "reply": {"stop_reason": "refusal", "stop_details": {"category": "bio",
+			"explanation": "It asks for\nwhat is not said."}}},
 		{"match": {"marker": "later"}, "reply": {"text": "so", "stop_reason": "refusal"}},
 		{"match": {"marker": "full"}, "reply": {"text": "so", "stop_reason": "model_context_window_exceeded"}},
 		{"match": {"marker": "new"}, "reply": {"text": "so far", "stop_reason": "bored"}},
@@ -148,7 +149,7 @@ PY
 	[ "$(outcomes seq) $(outcomes cut) $(outcomes no)" = "ok max_tokens refused" ]
 	[ "$(outcomes later) $(outcomes full) $(outcomes new) $(outcomes void)" = "refused invalid ok empty" ]
 	[ "$(asked)" = 7 ]
-	[[ $stderr == *bio* ]]
+	[[ $stderr == *"refuses (bio): It asks for what is not said."* ]]
 	# A refusal before any output is not charged.
 	[ "$(db "select coalesce(cost_usd, 0) from attempt where task = 'no'")" = 0.0 ] ||
 		[ "$(db "select coalesce(cost_usd, 0) from attempt where task = 'no'")" = 0 ]
