@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runner/look_private.h"
@@ -13,6 +14,18 @@ enum {
 
 static const char runs[] = ".claudemake/runs/";
 
+/* By --via a task can be asked another way than the one it goes on from was. */
+static bool is_asked_alike(struct attempt *a, const char *other, struct err *err)
+{
+	bool api = !file_exists(attempt_path(a, path_join(&a->arena, a->continues, "spec")));
+
+	return api == task_uses_api(attempt_task(a)) ||
+		err_set(err,
+			"'%s' was asked via %s, and a conversation stays where it began: run it "
+			"again, too (--force=%s)",
+			other, api ? "api" : "cli", other);
+}
+
 bool look_find_continued(struct look *k, struct err *err)
 {
 	struct runner_context *ctx = k->looker->ctx;
@@ -27,7 +40,7 @@ bool look_find_continued(struct look *k, struct err *err)
 			"'%s' has left no conversation to go on with: run it again (--force=%s)",
 			a->graph->tasks[other].name, a->graph->tasks[other].name);
 	a->continues = path_folder(&a->arena, answer);
-	return true;
+	return is_asked_alike(a, a->graph->tasks[other].name, err);
 }
 
 static int64_t size_of(struct attempt *a, const char *path)

@@ -286,3 +286,17 @@ PY
 	cm_run 0 t
 	[ "$(outcomes t)" = "schema ok" ]
 }
+
+@test "continues: what was asked another way can't be gone on from" {
+	api_start '[]'
+	claudefile <<-'YAML'
+	tasks:
+	  a: { model: haiku, prompt: "[[a]]", save: a.md }
+	  b: { model: haiku, prompt: "[[b]]", continues: a }
+	YAML
+	cm_run 0 --via api b
+	cm_run 1 --via cli b
+	[ "$(outcomes b)" = "ok invalid" ]
+	[[ $stderr == *"'a' was asked via api, and a conversation stays where it began: run it again, too (--force=a)"* ]]
+	[ "$(asked)" = 2 ]
+}
