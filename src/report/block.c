@@ -12,6 +12,7 @@ enum {
 	DOING_COLUMNS_MIN = 8,
 	ROWS_BESIDE_TASKS = 3, /* more tasks, the run, the cursor */
 	TASKS_ON_SMALL = 8,    /* a tall terminal shows more: a third of it */
+	STARTS_WORTH_SAYING_MS = 2000,
 };
 
 struct columns {
@@ -208,6 +209,7 @@ enum part {
 	PART_DONE,
 	PART_RUNNING,
 	PART_WAITING,
+	PART_STARTS,
 	PART_FAILED,
 	PART_TIME,
 	PART_TOKENS,
@@ -239,6 +241,15 @@ static void say_waiting(struct str *out, const struct block *b)
 {
 	if (b->active->n > b->run->running)
 		str_addf(out, "%zu waiting", b->active->n - b->run->running);
+}
+
+/* A model's rate: without a word it would look as if nothing went on. */
+static void say_starts(struct str *out, const struct block *b)
+{
+	if (b->run->starts_ms < b->now_ms + STARTS_WORTH_SAYING_MS)
+		return;
+	str_add(out, "next start in ");
+	text_add_seconds(out, b->run->starts_ms - b->now_ms);
 }
 
 static void say_failed(struct str *out, const struct block *b)
@@ -289,14 +300,15 @@ static const struct {
 	void (*say)(struct str *out, const struct block *b);
 	int weight;
 } parts[PART_N] = {
-	[PART_STOP] = { say_stop, 9 },
-	[PART_DONE] = { say_done, 8 },
+	[PART_STOP] = { say_stop, 10 },
+	[PART_DONE] = { say_done, 9 },
 	[PART_RUNNING] = { say_running, 4 },
 	[PART_WAITING] = { say_waiting, 2 },
-	[PART_FAILED] = { say_failed, 7 },
-	[PART_TIME] = { say_time, 6 },
+	[PART_STARTS] = { say_starts, 5 },
+	[PART_FAILED] = { say_failed, 8 },
+	[PART_TIME] = { say_time, 7 },
 	[PART_TOKENS] = { say_tokens, 1 },
-	[PART_COST] = { say_cost, 5 },
+	[PART_COST] = { say_cost, 6 },
 	[PART_HINT] = { say_hint, 3 },
 };
 

@@ -17,6 +17,7 @@ struct plain {
 	struct active active;
 	const struct run_view *run; /* once a task has changed, while it lasts */
 	int64_t beat_ms;            /* when the next line for what still runs is due, or -1 */
+	int64_t starts_ms;          /* the last that was told */
 };
 
 static void begin_line(struct plain *p, const struct task_view *t)
@@ -273,6 +274,25 @@ static void beat(struct plain *p, int64_t now)
 		p->beat_ms = now + PLAIN_BEAT_MS;
 }
 
+/* Nothing is under way and nothing may start: without a word it would look like a hang. */
+static void say_starts(struct plain *p, int64_t now)
+{
+	size_t waiting = 0;
+
+	if (!p->run || p->active.n || p->run->starts_ms == p->starts_ms ||
+		p->run->starts_ms < now + PLAIN_STARTS_MS)
+		return;
+	p->starts_ms = p->run->starts_ms;
+	for (size_t i = 0; i < p->run->n; i++)
+		waiting += p->run->tasks[i].state == TASK_READY;
+	str_add(&p->sink.text, "waiting until ");
+	text_add_clock(&p->sink.text, p->starts_ms - now);
+	str_add(&p->sink.text, ", as the model's rate says (");
+	text_add_count(&p->sink.text, waiting, "task");
+	str_addc(&p->sink.text, ')');
+	end_line(p);
+}
+
 struct plain *plain_new(const struct report_options *options)
 {
 	struct plain *p = mem_alloc(sizeof(*p));
@@ -309,6 +329,8 @@ struct status plain_status(struct plain *p)
 
 void plain_flush(struct plain *p, int64_t now_ms)
 {
+	if (!p->options.silent && !p->options.quiet)
+		say_starts(p, now_ms);
 	if (p->options.beats && !p->options.silent && !p->options.quiet)
 		beat(p, now_ms);
 	sink_flush(&p->sink);

@@ -8,7 +8,11 @@
 
 #include "report/report.h"
 
-enum { PLAIN_FULL = 64 * 1024, PLAIN_BEAT_MS = 30 * 1000 };
+enum {
+	PLAIN_FULL = 64 * 1024,
+	PLAIN_BEAT_MS = 30 * 1000,
+	PLAIN_STARTS_MS = 30 * 1000, /* a shorter wait for a model's rate is not told */
+};
 
 struct plain;
 

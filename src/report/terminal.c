@@ -357,7 +357,7 @@ int64_t terminal_next_redraw(const struct terminal *t, int64_t now_ms)
 		return t->above.len ? now_ms : -1;
 	if (t->dirty || t->above.len)
 		return soonest > now_ms ? soonest : now_ms;
-	if (!t->active.n)
+	if (!t->active.n && t->run->starts_ms <= now_ms)
 		return -1;
 	int64_t second = next_second(t);
 	return second > soonest ? second : soonest;

@@ -284,12 +284,15 @@ static int64_t start_ready(struct scheduler *s)
 	calls_let_alone(s, now_ms(s));
 	/* A failure may end the run or hold its model: first that. */
 	while (!s->unsettled && ready_take(&s->ready, &s->limits, now_ms(s), &task, &lane, &when))
-		if (s->unpaid && task_asks_claude(&s->graph->tasks[task]))
-			continue; /* it stays as one that was not started */
-		else if (is_taken(s, task))
+		if (s->unpaid && task_asks_claude(&s->graph->tasks[task])) {
+			calls_passed(s, task); /* it stays as one that was not started */
+		} else if (is_taken(s, task)) {
 			try_when_free(s, task);
-		else if (!calls_hold(s, task, now_ms(s)))
+			calls_passed(s, task);
+		} else if (!calls_hold(s, task, now_ms(s))) {
 			start(s, task, lane, now_ms(s));
+		}
+	s->tracker.view.starts_ms = s->ready.n && when != INT64_MAX ? when : 0;
 	return s->alone.n ? earlier(when, s->alone_until) : when;
 }
 
@@ -334,6 +337,7 @@ int64_t scheduler_turn(struct scheduler *s)
 	int64_t next = INT64_MAX;
 
 	check_deadline(s);
+	s->tracker.view.starts_ms = 0;
 	if (s->draining) {
 		drop_delayed(s);
 	} else {

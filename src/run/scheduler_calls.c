@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ALONE_MS = 200 }; /* a look takes less, but for a command that is slow */
+enum { ALONE_MS = 1000 }; /* a look takes less, but for a command that is slow */
 
 static bool shares_prefixes(const struct scheduler *s, uint32_t i)
 {
@@ -102,6 +102,14 @@ static void let_go(struct scheduler *s, struct prefix *prefix, size_t most)
 		s->held--;
 		ready_add(&s->ready, i, s->tasks[i].lane);
 	}
+}
+
+void calls_passed(struct scheduler *s, uint32_t i)
+{
+	struct prefix *prefix = &s->prefixes.all.v[s->tasks[i].prefix];
+
+	if (s->tasks[i].prefix && !prefix->led)
+		let_go(s, prefix, 1);
 }
 
 static void written(struct scheduler *s, uint32_t task)

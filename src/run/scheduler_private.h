@@ -80,6 +80,8 @@ void calls_looked(struct scheduler *s, const struct attempt *a);
 void calls_ready(struct scheduler *s, uint32_t task);
 /* It could start: true: but it is held for others that begin alike. */
 bool calls_hold(struct scheduler *s, uint32_t task, int64_t now);
+/* It does not start now: where it was to lead, another one does. */
+void calls_passed(struct scheduler *s, uint32_t task);
 /* Those that seem to be alone go, if it is time. */
 void calls_let_alone(struct scheduler *s, int64_t now);
 /* These are of processes on a model as well: they take of its limits. */

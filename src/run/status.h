@@ -52,6 +52,8 @@ struct run_view {
 			 */
 	size_t parked;  /* of failed ones: those that wait for the usage limit's end */
 	size_t not_started;
+	int64_t starts_ms; /* mono: some are ready, and nothing starts before then; 0: no such
+			      time */
 	int64_t started_ms, now_ms;
 	int64_t tokens_in, tokens_out;
 	double cost_usd;

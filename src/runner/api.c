@@ -219,6 +219,8 @@ static void on_ended(void *ctx, enum http_end end, const char *detail)
 		.detail = c->problem.text[0] ? c->problem.text : detail };
 
 	c->http = NULL;
+	if (c->head.status != 200)
+		api_endpoint_hide_keys(&c->endpoint, c->whole.s, c->whole.len);
 	if (end == HTTP_DONE && c->head.status == 200 && c->head.body == API_BODY_JSON &&
 		!api_message_whole(&c->message, c->whole.s, c->whole.len, &c->problem))
 		answer.end = HTTP_STOPPED, answer.detail = c->problem.text;
@@ -307,7 +309,7 @@ static enum outcome begin(struct call *c, struct err *err)
 	struct attempt *a = c->a;
 
 	if (!api_endpoint_find(&c->endpoint, a->environment, &a->betas, &a->arena, err))
-		return OUTCOME_AUTH;
+		return c->endpoint.keyless ? OUTCOME_AUTH : OUTCOME_SPAWN;
 	if (!api_request_build(c->r->ctx, a, &c->body, err))
 		return OUTCOME_INVALID;
 	if (!file_make_folders(attempt_path(a, a->folder), 0700, err) ||

@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const char default_url[] = "https://api.anthropic.com";
 static const char user_agent[] = "user-agent: claudemake/" VERSION;
@@ -38,6 +39,7 @@ static bool add_key(struct api_endpoint *e, char *const *environment, bool *oaut
 		{ "ANTHROPIC_AUTH_TOKEN", "authorization: Bearer ", false },
 		{ "CLAUDE_CODE_OAUTH_TOKEN", "authorization: Bearer ", true } };
 
+	e->keyless = true;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		const char *key = variable(environment, keys[i].variable);
 		if (!key)
@@ -45,6 +47,7 @@ static bool add_key(struct api_endpoint *e, char *const *environment, bool *oaut
 		if (!can_be_sent(key))
 			return err_set(err, "%s has a control character in it, such as a newline",
 				keys[i].variable);
+		e->keyless = false;
 		*oauth = keys[i].oauth;
 		vec_push(&e->headers, arena_printf(a, "%s%s", keys[i].header, key));
 		return true;
@@ -117,4 +120,42 @@ bool api_endpoint_find(struct api_endpoint *e, char *const *environment, const s
 	}
 	vec_release(&e->headers);
 	return false;
+}
+
+/* The words after "name:" that may be one, by the header's name; shorter ones are no secrets. */
+static const char *key_in(const char *header, size_t *len)
+{
+	static const char *const names[] = { "key", "auth", "token", "secret", "password" };
+	enum { KEY_MIN = 8 };
+	size_t name = strcspn(header, ":");
+	bool is = false;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		for (size_t at = 0; at + strlen(names[i]) <= name; at++)
+			is |= strncasecmp(header + at, names[i], strlen(names[i])) == 0;
+	if (!is || !header[name])
+		return NULL;
+	header += name + 1;
+	header += strspn(header, " \t");
+	if (strncasecmp(header, "bearer ", 7) == 0 || strncasecmp(header, "basic ", 6) == 0)
+		header += strcspn(header, " ") + 1;
+	*len = strlen(header);
+	return *len < KEY_MIN ? NULL : header;
+}
+
+void api_endpoint_hide_keys(const struct api_endpoint *e, char *bytes, size_t len)
+{
+	const char **header;
+	size_t n;
+
+	vec_each (header, &e->headers) {
+		const char *key = key_in(*header, &n);
+		for (char *at = bytes, *end = bytes + len; key && (size_t)(end - at) >= n; at++) {
+			at = memchr(at, *key, (size_t)(end - at) - n + 1);
+			if (!at)
+				break;
+			if (memcmp(at, key, n) == 0)
+				memset(at, '*', n);
+		}
+	}
 }

@@ -20,6 +20,7 @@
 struct api_endpoint {
 	const char *url;     /* of /v1/messages */
 	struct strs headers; /* "name: value": keys among them, so never to be shown or written */
+	bool keyless;        /* why it was not found: there is no key that can be sent */
 };
 
 /*
@@ -28,5 +29,8 @@ struct api_endpoint {
  */
 bool api_endpoint_find(struct api_endpoint *e, char *const *environment, const struct strs *betas,
 	struct arena *a, struct err *err);
+
+/* Writes '*' over each key in what a server said: some say it back in their errors. */
+void api_endpoint_hide_keys(const struct api_endpoint *e, char *bytes, size_t len);
 
 #endif

@@ -173,6 +173,17 @@ static bool on_message_stop(struct api_message *m, const json_t *event, struct e
 	return true;
 }
 
+/* An answer that was not streamed, where the events of one are read again. */
+static bool on_whole(struct api_message *m, const json_t *message, struct err *err)
+{
+	if (m->started)
+		return true;
+	if (!take_head(m, message, err))
+		return false;
+	finish(m);
+	return true;
+}
+
 static bool on_error(struct api_message *m, const json_t *event, struct err *err)
 {
 	(void)err;
@@ -195,6 +206,7 @@ static bool take_event(
 		{ "message_delta", false, on_message_delta },
 		{ "message_stop", false, on_message_stop },
 		{ "error", true, on_error },
+		{ "message", true, on_whole },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)

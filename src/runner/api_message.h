@@ -51,7 +51,8 @@ void api_message_init(struct api_message *m);
 void api_message_release(struct api_message *m);
 
 /*
- * One event of the stream (the data tells its type; name only where it does not). False: it is
+ * One event of the stream (the data tells its type; name only where it does not), or a whole
+ * message, as a file of events has it where the answer was not streamed. False: it is
  * no JSON, or the message is too large; the stream is of no more use (`server`). Bytes that are
  * not UTF-8 and halves of surrogate pairs in a text become U+FFFD. After done or failed: nothing.
  */

@@ -1,6 +1,6 @@
 #include "runner/api_verdict.h"
 
-#include "base/duration.h"
+#include "runner/api_json.h"
 #include "runner/context.h"
 #include "runner/cost.h"
 #include "spec/json_schema.h"
@@ -46,12 +46,23 @@ static void judge_status(struct attempt *a, const struct api_answer *answer)
 	judge_error(a, answer->head, &e);
 }
 
+static void judge_refusal(
+	struct attempt *a, const struct api_stop *stop, const struct api_message *m)
+{
+	char why[API_ERROR_TEXT_MAX + 4];
+	const char *kind = m->refusal;
+
+	api_line(why, sizeof(why), m->refusal_text.s, m->refusal_text.len);
+	attempt_fail(a, stop->outcome, "%s%s%s%s%s%s", stop->text, *kind ? " (" : "", kind,
+		*kind ? ")" : "", *why ? ": " : "", why);
+}
+
 static void judge_stop(struct attempt *a, const struct api_message *m)
 {
 	const struct api_stop *stop = api_stop_find(m->stop_reason);
 
-	if (stop->outcome == OUTCOME_REFUSED && m->refusal[0])
-		attempt_fail(a, stop->outcome, "%s (%s)", stop->text, m->refusal);
+	if (stop->outcome == OUTCOME_REFUSED)
+		judge_refusal(a, stop, m);
 	else if (stop->outcome != OUTCOME_NONE)
 		attempt_fail(a, stop->outcome, "%s", stop->text);
 	else if (stop->text)

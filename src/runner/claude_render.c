@@ -41,9 +41,9 @@ static void add_tool_result(struct str *out, const json_t *block)
 		add_first_line(out, "  ! ", claude_text(block, "content"));
 }
 
-static void add_message(struct str *out, const char *root, const json_t *event, bool ours)
+static void add_content(struct str *out, const char *root, const json_t *message, bool ours)
 {
-	const json_t *content = json_object_get(json_object_get(event, "message"), "content");
+	const json_t *content = json_object_get(message, "content");
 	const json_t *block;
 	size_t i;
 
@@ -54,6 +54,11 @@ static void add_message(struct str *out, const char *root, const json_t *event, 
 		else
 			add_tool_result(out, block);
 	}
+}
+
+static void add_message(struct str *out, const char *root, const json_t *event, bool ours)
+{
+	add_content(out, root, json_object_get(event, "message"), ours);
 }
 
 static void add_retry(struct str *out, const json_t *event)
@@ -84,6 +89,8 @@ void claude_render(struct str *out, const char *root, const char *line, size_t l
 		add_delta(out, event);
 	else if (strcmp(type, "message_stop") == 0)
 		str_addc(out, '\n');
+	else if (strcmp(type, "message") == 0)
+		add_content(out, root, event, true);
 	else if (strcmp(claude_text(event, "subtype"), "api_retry") == 0)
 		add_retry(out, event);
 	json_decref(event);

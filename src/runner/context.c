@@ -54,7 +54,9 @@ bool attempt_matches(const struct attempt *a)
 	const struct texts *on = &attempt_task(a)->spec->retry.on;
 	for (size_t i = 0; i < on->n; i++) {
 		const char *s = on->v[i].s;
-		if (s[0] == '/' && (matches(a, s, a->result.out) || matches(a, s, a->result.err)))
+		if (s[0] == '/' &&
+			(matches(a, s, a->result.out) || matches(a, s, a->result.err) ||
+				matches(a, s, a->result.answer)))
 			return true;
 	}
 	return false;

@@ -376,10 +376,12 @@ static void look_on(struct look *k)
 		run_command(k, command);
 	else if (!k->goes_on)
 		ask_when(k);
-	else if (expand_all(k, &err) && look_make_key(k, &err) && look_find_continued(k, &err))
-		look_over(k);
-	else
+	else if (!expand_all(k, &err) || !look_make_key(k, &err))
 		look_fail(k, OUTCOME_FAILED, err.text);
+	else if (!look_find_continued(k, &err))
+		look_fail(k, OUTCOME_INVALID, err.text);
+	else
+		look_over(k);
 }
 
 static void add_axes(struct look *k, const struct task *t)

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runner/look_private.h"
@@ -6,12 +7,24 @@
 #include <sys/stat.h>
 
 enum {
-	BYTES_A_TOKEN = 4,    /* of English text and code; a little less of other scripts */
-	IMAGE_TOKENS = 1600,  /* at most, as the service makes large images smaller */
+	BYTES_A_TOKEN = 4,       /* of English text and code; a little less of other scripts */
+	IMAGE_TOKENS = 1600,     /* at most, as the service makes large images smaller */
 	CACHE_MIN_TOKENS = 1024, /* where the model is not known */
 };
 
 static const char runs[] = ".claudemake/runs/";
+
+/* By --via a task can be asked another way than the one it goes on from was. */
+static bool is_asked_alike(struct attempt *a, const char *other, struct err *err)
+{
+	bool api = !file_exists(attempt_path(a, path_join(&a->arena, a->continues, "spec")));
+
+	return api == task_uses_api(attempt_task(a)) ||
+		err_set(err,
+			"'%s' was asked via %s, and a conversation stays where it began: run it "
+			"again, too (--force=%s)",
+			other, api ? "api" : "cli", other);
+}
 
 bool look_find_continued(struct look *k, struct err *err)
 {
@@ -23,10 +36,11 @@ bool look_find_continued(struct look *k, struct err *err)
 		return true;
 	const char *answer = ctx->answer(ctx->answers_ctx, other);
 	if (!answer || !str_starts(answer, runs))
-		return err_set(err, "the conversation of '%s' is not kept here: run it again (--force=%s)",
+		return err_set(err,
+			"'%s' has left no conversation to go on with: run it again (--force=%s)",
 			a->graph->tasks[other].name, a->graph->tasks[other].name);
 	a->continues = path_folder(&a->arena, answer);
-	return true;
+	return is_asked_alike(a, a->graph->tasks[other].name, err);
 }
 
 static int64_t size_of(struct attempt *a, const char *path)

@@ -54,7 +54,7 @@ static const struct outcome_class classes[OUTCOME_COUNT] = {
 		"declare what it may do: outputs, edits, allowed_tools", false },
 	[OUTCOME_AUTH] = { "auth", AGAIN_NO, false, true,
 		"the service does not know the key or login",
-		"log in with 'claude', or set ANTHROPIC_API_KEY", false },
+		"log in with 'claude' (via: cli), or set ANTHROPIC_API_KEY", false },
 	[OUTCOME_BILLING] = { "billing", AGAIN_NO, false, true, "the account can't pay",
 		"see to the account's credit and limits", false },
 	[OUTCOME_INVALID] = { "invalid", AGAIN_NO, false, true, "the request can't be answered",

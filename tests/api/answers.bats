@@ -128,7 +128,8 @@ PY
 @test "reasons to stop: a sequence is a whole answer; max_tokens, refusals, a full window are none" {
 	api_start '[{"match": {"marker": "seq"}, "reply": {"text": "so far", "stop_reason": "stop_sequence", "stop_sequence": "END"}},
 		{"match": {"marker": "cut"}, "reply": {"text": "so far", "stop_reason": "max_tokens"}},
-		{"match": {"marker": "no"}, "reply": {"stop_reason": "refusal", "stop_details": {"category": "bio"}}},
+		{"match": {"marker": "no"}, "reply": {"stop_reason": "refusal", "stop_details": {"category": "bio",
+			"explanation": "It asks for\nwhat is not said."}}},
 		{"match": {"marker": "later"}, "reply": {"text": "so", "stop_reason": "refusal"}},
 		{"match": {"marker": "full"}, "reply": {"text": "so", "stop_reason": "model_context_window_exceeded"}},
 		{"match": {"marker": "new"}, "reply": {"text": "so far", "stop_reason": "bored"}},
@@ -148,7 +149,7 @@ PY
 	[ "$(outcomes seq) $(outcomes cut) $(outcomes no)" = "ok max_tokens refused" ]
 	[ "$(outcomes later) $(outcomes full) $(outcomes new) $(outcomes void)" = "refused invalid ok empty" ]
 	[ "$(asked)" = 7 ]
-	[[ $stderr == *bio* ]]
+	[[ $stderr == *"refuses (bio): It asks for what is not said."* ]]
 	# A refusal before any output is not charged.
 	[ "$(db "select coalesce(cost_usd, 0) from attempt where task = 'no'")" = 0.0 ] ||
 		[ "$(db "select coalesce(cost_usd, 0) from attempt where task = 'no'")" = 0 ]
@@ -241,4 +242,61 @@ PY
 	[ "$(sent 3 'b["messages"][3]["content"][0]["text"]')" = "second answer" ]
 	cm_run 0 three
 	[ "$(asked)" = 3 ]
+}
+
+@test "continues: a task that has failed, as it may, has left no conversation" {
+	api_start '[{"match": {"marker": "a"}, "reply": {"content": [], "stop_reason": "refusal"}}]'
+	claudefile <<-'YAML'
+	defaults: { via: api, model: haiku }
+	tasks:
+	  a: { prompt: "[[a]]", allow_failure: true }
+	  b: { prompt: "[[b]]", continues: a, retry: 2 }
+	YAML
+	cm_run 1 b
+	[ "$(outcomes b)" = invalid ]
+	[[ $stderr == *"'a' has left no conversation to go on with: run it again (--force=a)"* ]]
+	[ "$(asked)" = 1 ]
+}
+
+@test "continues: an answer that a proxy sent in one piece can be gone on from" {
+	api_start '[{"match": {"marker": "a"}, "reply": {"status": 200, "headers": {"content-type": "application/json"},
+		"body": "{\"type\": \"message\", \"model\": \"claude-haiku-5-5\", \"content\": [{\"type\": \"text\", \"text\": \"in one piece\"}], \"stop_reason\": \"end_turn\", \"usage\": {\"input_tokens\": 1, \"output_tokens\": 1}}"}}]'
+	claudefile <<-'YAML'
+	defaults: { via: api, model: haiku }
+	tasks:
+	  a: { prompt: "[[a]]", save: a.md }
+	  b: { prompt: "[[b]]", continues: a }
+	YAML
+	cm_run 0 b
+	[ "$(sent 2 'b["messages"][1]["content"][0]["text"]')" = "in one piece" ]
+	cm_run 0 --log a
+	[ "$output" = "in one piece" ]
+}
+
+@test "retry.on: a regex looks at the answer, in however many pieces it came" {
+	api_start '[{"match": {"asked": 1}, "reply": {"text": "busy, try again please", "chunks": 9}}, {"reply": {"text": "{\"a\": 1}"}}]'
+	claudefile <<-'YAML'
+	tasks:
+	  t:
+	    via: api
+	    prompt: "[[t]]"
+	    json_schema: { type: object, properties: { a: { type: integer } }, required: [a], additionalProperties: false }
+	    retry: { times: 1, delay: 0s, on: [/try again/] }
+	YAML
+	cm_run 0 t
+	[ "$(outcomes t)" = "schema ok" ]
+}
+
+@test "continues: what was asked another way can't be gone on from" {
+	api_start '[]'
+	claudefile <<-'YAML'
+	tasks:
+	  a: { model: haiku, prompt: "[[a]]", save: a.md }
+	  b: { model: haiku, prompt: "[[b]]", continues: a }
+	YAML
+	cm_run 0 --via api b
+	cm_run 1 --via cli b
+	[ "$(outcomes b)" = "ok invalid" ]
+	[[ $stderr == *"'a' was asked via api, and a conversation stays where it began: run it again, too (--force=a)"* ]]
+	[ "$(asked)" = 2 ]
 }

@@ -63,6 +63,7 @@ teardown() {
 	cm_run 1 -B t
 	[ "$(asked)" = 1 ]
 	[[ $stderr == *ANTHROPIC_CUSTOM_HEADERS* ]]
+	[[ $(outcomes t) == *" spawn" ]]
 }
 
 @test "without a key nothing is sent" {
@@ -104,6 +105,14 @@ teardown() {
 	cm_run 0 --log t
 	[[ $said$output != *"$TEST_KEY"* ]]
 	[ "$(asked)" = 3 ]
+	run ! grep -rqaF "$TEST_KEY" .claudemake
+}
+
+@test "a key that the service says back is in no file, output or error either" {
+	api_start "[{\"reply\": {\"status\": 401, \"error\": {\"type\": \"authentication_error\", \"message\": \"no: $TEST_KEY.\"}}}]"
+	cm_run 1 t -v
+	[[ $stderr == *"no: *****"* ]]
+	[[ $stderr != *"$TEST_KEY"* ]]
 	run ! grep -rqaF "$TEST_KEY" .claudemake
 }
 

@@ -319,3 +319,17 @@ PY
 	[ "$(cat t3.md)" = "stand-in answer for t3" ]
 	[ "$(asked)" = 6 ]
 }
+
+@test "a rate that lets nothing start for long is told, and Ctrl-C ends the wait" {
+	api_start '[]'
+	claudefile <<-'YAML'
+	models: { slow: { id: haiku, rate: 2/h } }
+	tasks:
+	  t: { via: api, model: slow, matrix: { n: [1, 2, 3] }, prompt: "[[t${{ n }}]]", save: "t${{ n }}.md" }
+	YAML
+	cm_start
+	wait_for 'grep -q "^waiting until .*, as the model.s rate says (2 tasks)" "$BATS_TEST_TMPDIR/cm.err"'
+	kill -INT "$CM_PID"
+	cm_ends 130
+	[ "$(asked)" = 1 ]
+}

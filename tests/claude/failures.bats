@@ -107,7 +107,7 @@ one_task() {
 	cm_run 1
 	[ "$(outcomes task)" = auth ]
 	[ "$(standin_stat requests)" = 2 ]
-	[[ $stderr == *"log in with 'claude', or set ANTHROPIC_API_KEY"* ]]
+	[[ $stderr == *"log in with 'claude' (via: cli), or set ANTHROPIC_API_KEY"* ]]
 }
 
 @test "400, an empty account, an unknown model: named, and not tried again" {

@@ -78,8 +78,36 @@ static void what_the_environment_says(void **state)
 	}
 }
 
+static void what_a_server_says_back(void **state)
+{
+	static const struct {
+		const char *header, *said, *is;
+	} rows[] = {
+		{ "x-api-key: sk-1234567", "sk-1234567", "**********" },
+		{ "x-api-key: sk-1234567", "ask-1234567, sk-123456 sk-1234567",
+			"a**********, sk-123456 **********" },
+		{ "authorization: Bearer abcdefgh", "Bearer abcdefgh", "Bearer ********" },
+		{ "X-Team-Token:abcdefgh", "abcdefghabcdefgh", "****************" },
+		{ "x-team: abcdefgh", "abcdefgh", "abcdefgh" },
+		{ "x-api-key: short", "short", "short" },
+		{ "x-api-key: sk-1234567", "", "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct api_endpoint e = { 0 };
+		struct str said = STR_INIT;
+		vec_push(&e.headers, rows[i].header);
+		str_add(&said, rows[i].said);
+		api_endpoint_hide_keys(&e, said.s, said.len);
+		assert_string_equal(said.s, rows[i].is);
+		str_release(&said);
+		vec_release(&e.headers);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(what_the_environment_says) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(what_the_environment_says),
+		cmocka_unit_test(what_a_server_says_back) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

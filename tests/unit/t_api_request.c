@@ -282,6 +282,24 @@ static void goes_on_in_a_conversation(void **state)
 	lab_release(&l);
 }
 
+static void goes_on_from_an_answer_that_was_not_streamed(void **state)
+{
+	const char *root = *state;
+	struct lab l;
+
+	put_text(root, "run/2/prompt", "{\"messages\":[{\"role\":\"user\",\"content\":[" HI "]}]}");
+	put_text(root, "run/2/out",
+		"{\"type\":\"message\",\"content\":[{\"type\":\"text\",\"text\":\"two\"}],"
+		"\"stop_reason\":\"end_turn\"}\n");
+	lab_init(&l, root);
+	l.a.continues = "run/2";
+	expect_body(&l,
+		BEGIN ",\"messages\":[{\"role\":\"user\",\"content\":[" HI "]},"
+		      "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\","
+		      "\"text\":\"two\"}]},{\"role\":\"user\",\"content\":[" HI "]}]}");
+	lab_release(&l);
+}
+
 /* Half an answer is none to go on from. */
 static void says_that_a_conversation_is_gone(void **state)
 {
@@ -376,6 +394,8 @@ int main(void)
 			attaches_files_of_all_kinds, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(
 			goes_on_in_a_conversation, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(
+			goes_on_from_an_answer_that_was_not_streamed, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(
 			says_that_a_conversation_is_gone, make_folder, remove_folder),
 		cmocka_unit_test(goes_on_where_it_was_interrupted),

@@ -651,6 +651,8 @@ static void renders(void **state)
 		{ "{\"type\":\"system\",\"subtype\":\"api_retry\",\"error_status\":-1e300}",
 			"  !  (status 0), asks again\n" },
 		{ "{\"type\":\"result\",\"result\":\"x\"}", "" },
+		{ "{\"type\":\"message\",\"content\":[{\"type\":\"text\",\"text\":\"all\"}]}",
+			"all\n" },
 		{ "not json", "" },
 		{ "", "" },
 	};

@@ -599,7 +599,8 @@ static const struct {
 		"✗ translate:ja  overloaded: again and again\n" },
 	{ "200",
 		"     0s  lint\n"
-		"     0s  docs:api-reference  haiku-5-5  1.2k tokens, Edit docs/api-reference.md and more\n"
+		"     0s  docs:api-reference  haiku-5-5  1.2k tokens, Edit docs/api-reference.md "
+		"and more\n"
 		"     0s  translate:ja        opus-5-5   Write "
 		"日本語のドキュメント/概要と使い方について.md をとても長い名前で書く\n"
 		"0/4 done · 3 running · 0s · 1.2k tokens · $0.20\n",
@@ -809,6 +810,41 @@ static void beats(void **state)
 	world_close(&w);
 }
 
+static void waits_for_a_rate(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, (struct report_options){ .utf8 = true });
+	begin_run(&w);
+	begin(&w, add_task(&w, "a", "claude-haiku-5-5"));
+	to_state(&w, add_task(&w, "b", "claude-haiku-5-5"), TASK_READY);
+	to_state(&w, add_task(&w, "c", "claude-haiku-5-5"), TASK_READY);
+	w.run.starts_ms = w.run.now_ms + 100000;
+	pass(&w, 0);
+	assert_null(strstr(written(&w), "waiting"));
+	end(&w, 0, OUTCOME_OK, NULL);
+	pass(&w, 0);
+	assert_non_null(strstr(written(&w), "\nwaiting until "));
+	assert_non_null(strstr(w.seen.s, ", as the model's rate says (2 tasks)\n"));
+	pass(&w, 10000);
+	assert_string_equal(written(&w), "");
+	w.run.starts_ms = w.run.now_ms + 29999;
+	pass(&w, 0);
+	assert_string_equal(written(&w), "");
+	world_close(&w);
+	open_terminal(&w, "80", "24");
+	begin_run(&w);
+	to_state(&w, add_task(&w, "a", "claude-haiku-5-5"), TASK_READY);
+	w.run.starts_ms = w.run.now_ms + 90000;
+	pass(&w, 100);
+	assert_non_null(strstr(written(&w), "0/1 done · next start in 1m29s · 0s"));
+	assert_int_equal(report_next_redraw(w.report, w.run.now_ms), 101000);
+	pass(&w, 900);
+	assert_non_null(strstr(written(&w), "next start in 1m29s · 1s"));
+	world_close(&w);
+}
+
 static void no_beats(void **state)
 {
 	static const struct report_options rows[] = {
@@ -1009,6 +1045,7 @@ int main(void)
 		cmocka_unit_test(the_interesting_first),
 		cmocka_unit_test(stops_and_goes_on),
 		cmocka_unit_test(beats),
+		cmocka_unit_test(waits_for_a_rate),
 		cmocka_unit_test(no_beats),
 		cmocka_unit_test(quiet),
 		cmocka_unit_test(timers),

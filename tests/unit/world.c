@@ -213,6 +213,7 @@ static void fake_start(void *self, struct attempt *a, const struct runner_events
 		a->tokens_guess = f->prompt_tokens;
 	if (a->looks_only && f->begins)
 		a->prefix = hash_bytes(f->begins, strlen(f->begins));
+	a->fresh = a->looks_only && f->taken_to && w->now >= f->taken_to;
 	vec_push(&w->pending, (struct pending){ a, *events, w->now + ms, false, 0, 0 });
 	if (!ms)
 		finish(w, w->pending.n - 1);
@@ -234,6 +235,14 @@ static void fake_cancel(void *self, struct attempt *a, enum cancel how)
 		return;
 	}
 	fail_msg("a step is cancelled that does not run");
+}
+
+static bool fake_taken(void *self, uint32_t task, const struct graph *g)
+{
+	const struct world *w = self;
+
+	(void)g;
+	return w->now >= w->fates[task]->taken_from && w->now < w->fates[task]->taken_to;
 }
 
 static void fake_intent(void *self, struct attempt *a, journal_cb cb, void *ctx)
@@ -376,7 +385,9 @@ void world_init(struct world *w, const struct fate *fates, size_t n)
 		.jobs = 4, .requests = 3, .wait_ms = 600000, .seed = 7, .run = "test"
 	};
 	w->runners = (struct runners){ .look = r, .files = r, .command = r, .claude = r, .api = r };
-	w->journal = (struct journal){ .self = w, .intent = fake_intent, .result = fake_result };
+	w->journal = (struct journal){
+		.self = w, .taken = fake_taken, .intent = fake_intent, .result = fake_result
+	};
 	w->clock = (struct clock){ .ctx = w, .mono_ms = fake_mono, .wall_ms = fake_mono };
 }
 

@@ -38,6 +38,7 @@ struct fate {
 	int64_t head_ms;    /* from its main step to the head of its answer; -1: none but its end */
 	enum cache cache;
 	int64_t prompt_tokens; /* by the look */
+	int64_t taken_from, taken_to; /* another run does it then; 0: none does */
 };
 
 struct pending {
