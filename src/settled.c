@@ -333,7 +333,7 @@ static bool is_file_comparable(const struct claudefile *file)
 		"defaults", "tasks", "default", "lock", NULL };
 
 	for (size_t i = 0; i < file->vars.n; i++)
-		if (file->vars.v[i].kind == VAR_SH)
+		if (file->vars.v[i].kind != VAR_TEXT && file->vars.v[i].kind != VAR_REQUIRED)
 			return false;
 	/* Instances are there whether they are wanted or not. */
 	for (size_t i = 0; i < file->tasks.n; i++)
@@ -365,7 +365,7 @@ static bool add_reads(struct snapshot *s, const struct project *p)
 {
 	return time_wall_ms() >= p->began_ms && add_sources(s, p, &p->file->read) &&
 		add_sources(s, p, &p->values.read) &&
-		snapshot_add_sights(s, p->root, &p->sights, p->began_ms * 1000000);
+		snapshot_add_sights(s, &p->sights, p->began_ms * 1000000);
 }
 
 static void add_variables(struct snapshot *s, const struct values *values)

@@ -6,7 +6,6 @@
 #include "plan/snapshot_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -205,36 +204,30 @@ bool snapshot_add_read(struct snapshot *s, const char *root, const char *path,
 	return add_file(s, path, &now) && add_place(s, root, path);
 }
 
-static bool add_sight(
-	struct snapshot *s, int root, const char *path, enum glob_sight what, int64_t since_ns)
+static bool add_sight(struct snapshot *s, const struct sight *sight, int64_t since_ns)
 {
 	static const struct stamp absent;
+	const char *path = sight->path;
 	struct stamp stamp;
-	struct stat st;
-	bool there = fstatat(root, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW) == 0;
 
 	/* Each run leaves other files there. */
 	if (strstr(path, ".claudemake"))
 		return false;
-	if (what == GLOB_NOTHING)
-		return !there && errno == ENOENT && add_entry(s, path, &absent);
-	if (what == GLOB_FOLDER)
-		return there && snapshot_stamp_listed(&st, since_ns, &stamp) &&
+	if (sight->what == GLOB_NOTHING)
+		return !sight->st.st_mode && add_entry(s, path, &absent);
+	if (sight->what == GLOB_FOLDER)
+		return snapshot_stamp_listed(&sight->st, since_ns, &stamp) &&
 			add_entry(s, *path ? path : ".", &stamp);
-	struct file_now now = there ? file_now_of(&st, since_ns) : (struct file_now){ 0 };
-	return what == GLOB_FILE && there && S_ISREG(st.st_mode) && add_file(s, path, &now);
+	struct file_now now = file_now_of(&sight->st, since_ns);
+	return sight->what == GLOB_FILE && now.kind == FILE_REGULAR && add_file(s, path, &now);
 }
 
-bool snapshot_add_sights(
-	struct snapshot *s, const char *root, const struct sights *sights, int64_t since_ns)
+bool snapshot_add_sights(struct snapshot *s, const struct sights *sights, int64_t since_ns)
 {
-	int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = folder >= 0;
+	bool ok = true;
 
 	for (size_t i = 0; ok && i < sights->n; i++)
-		ok = add_sight(s, folder, sights->v[i].path, sights->v[i].what, since_ns);
-	if (folder >= 0)
-		close(folder);
+		ok = add_sight(s, &sights->v[i], since_ns);
 	return ok;
 }
 

@@ -37,8 +37,7 @@ bool snapshot_add_read(struct snapshot *s, const char *root, const char *path,
 	const struct stat *st, int64_t since_ns);
 
 /* What globs went by, in the time since then (wall). False as above. */
-bool snapshot_add_sights(
-	struct snapshot *s, const char *root, const struct sights *sights, int64_t since_ns);
+bool snapshot_add_sights(struct snapshot *s, const struct sights *sights, int64_t since_ns);
 
 /* Whole or not at all, but not synced: what a crash leaves of it is noticed. */
 bool snapshot_write(const struct snapshot *s, const char *path, struct err *err);

@@ -385,9 +385,10 @@ static bool add_walk(struct snapshot *s, const struct world *w, const char *patt
 
 	arena_init(&a);
 	sights_init(&sights);
+	sights_from(&sights, w->root);
 	struct glob_watch watch = sights_watch(&sights);
 	assert_true(glob_files_but(&a, w->root, pattern, NULL, &watch, &found, &err));
-	bool ok = snapshot_add_sights(s, w->root, &sights, later);
+	bool ok = snapshot_add_sights(s, &sights, later);
 	vec_release(&found);
 	sights_release(&sights);
 	arena_release(&a);
@@ -635,6 +636,33 @@ static void changed_after_it_was_read(void **state)
 	assert_true(has_files(w));
 }
 
+static void changed_after_it_was_gone_through(void **state)
+{
+	struct world *w = *state;
+	struct snapshot *s = snapshot_new(&about);
+	int64_t later = ((int64_t)time(NULL) + 10) * 1000000000;
+	struct strs found = { 0 };
+	struct sights sights;
+	struct arena a;
+	struct err err = { "" };
+
+	put(w, "old/other", "");
+	arena_init(&a);
+	sights_init(&sights);
+	sights_from(&sights, w->root);
+	struct glob_watch watch = sights_watch(&sights);
+	assert_true(glob_files_but(&a, w->root, "in/*", NULL, &watch, &found, &err));
+	moved(w, "in", "was");
+	moved(w, "old", "in");
+	assert_true(snapshot_add_sights(s, &sights, later));
+	assert_true(snapshot_write(s, w->path, &err));
+	assert_false(has_files(w));
+	snapshot_free(s);
+	vec_release(&found);
+	sights_release(&sights);
+	arena_release(&a);
+}
+
 /* A link in its way leads to the same file, which lies elsewhere: that may not be allowed. */
 static void in_another_place(void **state)
 {
@@ -675,6 +703,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(read_by_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(changed_after_it_was_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(changed_after_it_was_gone_through, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_another_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_name, setup, teardown),
 	};
