@@ -206,7 +206,7 @@ static void holds(void *ctx, const char *path)
 {
 	struct engine *e = ctx;
 	struct files *files = e->freshness.memory.files;
-	files_look(files, files_id(files, path), files_age(files));
+	files_hold(files, files_id(files, path));
 }
 
 static void plug_in_looks(struct engine *e)

@@ -363,6 +363,7 @@ bool project_plan(struct project *p, const struct options *o, uv_loop_t *loop,
 		return err_set(err, "cannot go to '%s': %s", p->root, strerror(errno));
 	if (!fill_values(p, o, loop, processes, err))
 		return false;
+	sights_from(&p->sights, p->root);
 	graph_init(&p->graph, p->file, p->root, p->top);
 	p->graph.watch = &p->watch;
 	if (!choose_model(p, o, err))

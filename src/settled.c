@@ -296,22 +296,33 @@ static bool is_comparable(const struct task_spec *spec)
 	return true;
 }
 
+/* Even one whose file is gone: that may be back the next time. */
+static bool has_answer(const struct task_view *v, const struct record *record)
+{
+	return v->answer || (record && !hash_is_absent(&record->answer_hash));
+}
+
 /* Up to date, and not a word is to be said about it. An answer that was unpacked is no file. */
 static bool is_silent(const struct task *t, const struct task_view *v)
 {
-	return (v->fresh || v->group) && !v->note && !(t->named && v->answer) &&
+	return (v->fresh || v->group) && !v->note &&
 		!(t->answer_used && v->answer && v->answer[0] == '/');
 }
 
-static bool are_settled(const struct graph *g, const struct run_view *run)
+static bool are_settled(const struct memory *m, const struct run_view *run)
 {
 	const struct task_spec *last = NULL;
+	size_t named = 0; /* those before it, from the last one on that was asked for by its name */
 
-	for (size_t i = 0; i < g->n; i++) {
-		const struct task *t = &g->tasks[i];
+	for (size_t i = 0; i < m->graph->n; i++) {
+		const struct task *t = &m->graph->tasks[i];
+		const struct task_view *v = &run->tasks[i];
+		if (t->named && named < i + t->instances + 1)
+			named = i + t->instances + 1;
 		if (!t->wanted)
 			continue;
-		if (!is_silent(t, &run->tasks[i]) || (t->spec != last && !is_comparable(t->spec)))
+		if (!is_silent(t, v) || (i < named && has_answer(v, m->current[i])) ||
+			(t->spec != last && !is_comparable(t->spec)))
 			return false;
 		last = t->spec;
 	}
@@ -325,7 +336,11 @@ static bool is_file_comparable(const struct claudefile *file)
 		"defaults", "tasks", "default", "lock", NULL };
 
 	for (size_t i = 0; i < file->vars.n; i++)
-		if (file->vars.v[i].kind == VAR_SH)
+		if (file->vars.v[i].kind != VAR_TEXT && file->vars.v[i].kind != VAR_REQUIRED)
+			return false;
+	/* Instances are there whether they are wanted or not. */
+	for (size_t i = 0; i < file->tasks.n; i++)
+		if (has_other_axes(file->tasks.v[i].matrix))
 			return false;
 	for (size_t i = 0; i < file->tasks.n; i++)
 		if (has_other_axes(file->tasks.v[i].matrix))
@@ -339,20 +354,24 @@ static bool is_settled(const struct project *p, const struct options *o, const s
 	return is_plain(o) && run->total && run->fresh == run->total && !run->stop_signal &&
 		!run->timed_out && !p->warned && !p->graph.warnings.n && !f->warned &&
 		f->has_edition && !f->memory.shared && !f->memory.changed.n &&
-		is_file_comparable(p->file) && are_settled(&p->graph, run);
+		is_file_comparable(p->file) && are_settled(&f->memory, run);
+}
+
+static bool add_sources(struct snapshot *s, const struct project *p, const struct sources *read)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < read->n; i++)
+		ok = snapshot_add_read(
+			s, p->root, read->v[i].path, &read->v[i].st, p->began_ms * 1000000);
+	return ok;
 }
 
 static bool add_reads(struct snapshot *s, const struct project *p)
 {
-	const struct claudefile *file = p->file;
-	int64_t since_ns = p->began_ms * 1000000;
-	bool ok = time_wall_ms() >= p->began_ms;
-
-	for (size_t i = 0; ok && i < file->read.n; i++)
-		ok = snapshot_add_read(s, p->root, file->read.v[i], since_ns);
-	for (size_t i = 0; ok && i < file->dotenv.n; i++)
-		ok = snapshot_add_read(s, p->root, file->dotenv.v[i].s, since_ns);
-	return ok && snapshot_add_sights(s, p->root, &p->sights, since_ns);
+	return time_wall_ms() >= p->began_ms && add_sources(s, p, &p->file->read) &&
+		add_sources(s, p, &p->values.read) &&
+		snapshot_add_sights(s, &p->sights, p->began_ms * 1000000);
 }
 
 static void add_variables(struct snapshot *s, const struct values *values)

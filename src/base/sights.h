@@ -6,9 +6,12 @@
 
 #include "base/glob.h"
 
+#include <sys/stat.h>
+
 struct sight {
 	const char *path;
 	enum glob_sight what;
+	struct stat st; /* as it was before it was gone through; zeros: it was not there */
 };
 
 struct sights {
@@ -16,10 +19,13 @@ struct sights {
 	struct map index;
 	struct sight *v;
 	size_t n, cap;
+	int root; /* where paths are from, or -1 */
 };
 
 void sights_init(struct sights *s);
 void sights_release(struct sights *s);
+/* Before the first one: where paths are from. */
+void sights_from(struct sights *s, const char *root);
 
 /* Adds what it is told of to s, which outlives it. */
 struct glob_watch sights_watch(struct sights *s);

@@ -187,6 +187,12 @@ const struct file_now *files_look(struct files *f, uint32_t id, uint64_t age)
 	return &file->now;
 }
 
+void files_hold(struct files *f, uint32_t id)
+{
+	files_look(f, id, f->age);
+	file_at(f, id)->held = true;
+}
+
 struct file *files_looked(struct files *f, uint32_t id)
 {
 	files_look(f, id, 0);

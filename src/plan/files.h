@@ -62,6 +62,9 @@ void files_aged(struct files *f);
 /* What is there, looked at no earlier than at that age. Void after the next call. */
 const struct file_now *files_look(struct files *f, uint32_t id, uint64_t age);
 
+/* The same, of one whose content is in a text: where links lead to it from matters as well. */
+void files_hold(struct files *f, uint32_t id);
+
 /* Its content, as of the last look. */
 void files_know(struct files *f, uint32_t id, const struct hash *hash);
 

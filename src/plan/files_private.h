@@ -20,6 +20,7 @@ struct file {
 	uint64_t looked;              /* the age of the last look, and one; 0: never looked at */
 	struct file_reading *reading; /* under way, or NULL */
 	bool asked;                   /* for a reason, not only looked at ahead */
+	bool held;                    /* see files_hold() */
 	struct file_now now;
 };
 

@@ -1,16 +1,16 @@
 #include "base/file.h"
 #include "base/map.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "plan/files_private.h"
 #include "plan/snapshot_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
-	VERSION_NOW = 1,
+	VERSION_NOW = 2,
 	SIZE_MAX_READ = 1 << 30,
 	FOLDER_SIZE = -1, /* of a stamp: it is a folder, whatever is in it */
 	LISTED_SIZE = -2, /* it is a folder with the names in it */
@@ -29,7 +29,7 @@ struct snapshot_taking {
 	struct map index; /* folders, by path */
 	VEC(struct snapshot_folder) folders;
 	VEC(struct entry) entries;
-	VEC(struct snapshot_variable) variables;
+	VEC(struct snapshot_fact) facts;
 	struct str texts;
 };
 
@@ -54,7 +54,7 @@ static void taking_free(struct snapshot_taking *t)
 		return;
 	vec_release(&t->folders);
 	vec_release(&t->entries);
-	vec_release(&t->variables);
+	vec_release(&t->facts);
 	str_release(&t->texts);
 	map_release(&t->index);
 	arena_release(&t->arena);
@@ -81,12 +81,35 @@ static uint32_t add_text(struct snapshot_taking *t, const char *text, size_t len
 
 void snapshot_add_variable(struct snapshot *s, const char *name, const char *value)
 {
-	struct snapshot_variable v = {
+	struct snapshot_fact v = {
 		.text = add_text(s->taking, name, strlen(name)),
-		.is_set = value != NULL,
+		.kind = value ? FACT_SET : FACT_UNSET,
 		.value = hash_bytes(value ? value : "", value ? strlen(value) : 0),
 	};
-	vec_push(&s->taking->variables, v);
+	vec_push(&s->taking->facts, v);
+}
+
+bool snapshot_place(const char *root, const char *path, struct hash *out)
+{
+	char *whole = *path == '/' ? mem_strdup(path) : mem_printf("%s/%s", root, path);
+	char *resolved = path_resolve(whole, NULL);
+
+	if (resolved)
+		*out = hash_bytes(resolved, strlen(resolved));
+	free(whole);
+	free(resolved);
+	return resolved;
+}
+
+static bool add_place(struct snapshot *s, const char *root, const char *path)
+{
+	struct snapshot_fact fact = { .kind = FACT_PLACE };
+
+	if (!snapshot_place(root, path, &fact.value))
+		return false;
+	fact.text = add_text(s->taking, path, strlen(path));
+	vec_push(&s->taking->facts, fact);
+	return true;
 }
 
 bool snapshot_stamp(const struct file_now *now, struct stamp *out)
@@ -145,6 +168,9 @@ static bool add_entry(struct snapshot *s, const char *path, const struct stamp *
 	const char *name = slash ? slash + 1 : path;
 	struct entry entry = { .stamp = *stamp };
 
+	/* Below a folder that is open nothing has no name. */
+	if (!*name)
+		return false;
 	entry.folder = folder_of(t, path, slash == path ? 1 : slash ? (size_t)(slash - path) : 0);
 	entry.text = add_text(t, name, strlen(name));
 	t->folders.v[entry.folder].n++;
@@ -162,54 +188,46 @@ bool snapshot_add_files(struct snapshot *s, const struct files *f)
 {
 	for (uint32_t i = 0; i < f->n; i++) {
 		const struct file *file = &f->pages.v[i / FILES_PAGE]->files[i % FILES_PAGE];
-		if (file->asked && !add_file(s, files_path(f, i), &file->now))
+		const char *path = files_path(f, i);
+		if (file->asked && !add_file(s, path, &file->now))
+			return false;
+		if (file->held && !add_place(s, f->root, path))
 			return false;
 	}
 	return true;
 }
 
-bool snapshot_add_read(struct snapshot *s, const char *root, const char *path, int64_t since_ns)
+bool snapshot_add_read(struct snapshot *s, const char *root, const char *path,
+	const struct stat *st, int64_t since_ns)
 {
-	int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-	bool there = fstatat(folder, path, &st, 0) == 0;
-	struct file_now now = there ? file_now_of(&st, since_ns) : (struct file_now){ 0 };
-
-	if (folder >= 0)
-		close(folder);
-	return there && add_file(s, path, &now);
+	struct file_now now = file_now_of(st, since_ns);
+	return add_file(s, path, &now) && add_place(s, root, path);
 }
 
-static bool add_sight(
-	struct snapshot *s, int root, const char *path, enum glob_sight what, int64_t since_ns)
+static bool add_sight(struct snapshot *s, const struct sight *sight, int64_t since_ns)
 {
 	static const struct stamp absent;
+	const char *path = sight->path;
 	struct stamp stamp;
-	struct stat st;
-	bool there = fstatat(root, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW) == 0;
 
 	/* Each run leaves other files there. */
 	if (strstr(path, ".claudemake"))
 		return false;
-	if (what == GLOB_NOTHING)
-		return !there && errno == ENOENT && add_entry(s, path, &absent);
-	if (what == GLOB_FOLDER)
-		return there && snapshot_stamp_listed(&st, since_ns, &stamp) &&
+	if (sight->what == GLOB_NOTHING)
+		return !sight->st.st_mode && add_entry(s, path, &absent);
+	if (sight->what == GLOB_FOLDER)
+		return snapshot_stamp_listed(&sight->st, since_ns, &stamp) &&
 			add_entry(s, *path ? path : ".", &stamp);
-	struct file_now now = there ? file_now_of(&st, since_ns) : (struct file_now){ 0 };
-	return what == GLOB_FILE && there && S_ISREG(st.st_mode) && add_file(s, path, &now);
+	struct file_now now = file_now_of(&sight->st, since_ns);
+	return sight->what == GLOB_FILE && now.kind == FILE_REGULAR && add_file(s, path, &now);
 }
 
-bool snapshot_add_sights(
-	struct snapshot *s, const char *root, const struct sights *sights, int64_t since_ns)
+bool snapshot_add_sights(struct snapshot *s, const struct sights *sights, int64_t since_ns)
 {
-	int folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = folder >= 0;
+	bool ok = true;
 
 	for (size_t i = 0; ok && i < sights->n; i++)
-		ok = add_sight(s, folder, sights->v[i].path, sights->v[i].what, since_ns);
-	if (folder >= 0)
-		close(folder);
+		ok = add_sight(s, &sights->v[i], since_ns);
 	return ok;
 }
 
@@ -258,7 +276,7 @@ static size_t size_of(const struct snapshot_head *head)
 {
 	return sizeof(*head) + head->nfiles * (sizeof(struct stamp) + sizeof(uint32_t)) +
 		head->nfolders * sizeof(struct snapshot_folder) +
-		head->nvariables * sizeof(struct snapshot_variable) + head->ntexts;
+		head->nfacts * sizeof(struct snapshot_fact) + head->ntexts;
 }
 
 static void pack(const struct snapshot *s, struct str *out)
@@ -273,12 +291,12 @@ static void pack(const struct snapshot *s, struct str *out)
 	head.of = s->of;
 	head.nfiles = t->entries.n;
 	head.nfolders = t->folders.n;
-	head.nvariables = t->variables.n;
+	head.nfacts = t->facts.n;
 	head.ntexts = t->texts.len;
 	str_room(out, size_of(&head));
 	str_addn(out, (const char *)&head, sizeof(head));
 	add_entries(t, out);
-	add_bytes(out, t->variables.v, t->variables.n * sizeof(*t->variables.v));
+	add_bytes(out, t->facts.v, t->facts.n * sizeof(*t->facts.v));
 	add_bytes(out, t->texts.s, t->texts.len);
 	head.len = out->len;
 	memcpy(out->s, &head, sizeof(head));
@@ -338,8 +356,8 @@ static bool are_texts(const struct snapshot *s)
 	for (size_t i = 0; i < s->nfiles; i++)
 		if (s->names[i] >= s->ntexts)
 			return false;
-	for (size_t i = 0; i < s->nvariables; i++)
-		if (s->variables[i].text >= s->ntexts)
+	for (size_t i = 0; i < s->nfacts; i++)
+		if (s->facts[i].text >= s->ntexts)
 			return false;
 	return next == s->nfiles;
 }
@@ -357,15 +375,15 @@ static bool unpack(struct snapshot *s)
 	s->of = head.of;
 	s->nfiles = head.nfiles;
 	s->nfolders = head.nfolders;
-	s->nvariables = head.nvariables;
+	s->nfacts = head.nfacts;
 	s->ntexts = head.ntexts;
 	s->stamps = take(&s->bytes, &at, head.nfiles, sizeof(*s->stamps));
 	s->folders = take(&s->bytes, &at, head.nfolders, sizeof(*s->folders));
 	s->names = take(&s->bytes, &at, head.nfiles, sizeof(*s->names));
-	s->variables = take(&s->bytes, &at, head.nvariables, sizeof(*s->variables));
+	s->facts = take(&s->bytes, &at, head.nfacts, sizeof(*s->facts));
 	s->texts = take(&s->bytes, &at, head.ntexts, 1);
-	return s->stamps && s->folders && s->names && s->variables && s->texts &&
-		at == s->bytes.len && are_texts(s);
+	return s->stamps && s->folders && s->names && s->facts && s->texts && at == s->bytes.len &&
+		are_texts(s);
 }
 
 struct snapshot *snapshot_read(const char *path)

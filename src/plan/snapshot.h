@@ -9,6 +9,8 @@
 #include "base/sights.h"
 #include "plan/files.h"
 
+#include <sys/stat.h>
+
 /* What it was taken of. */
 struct snapshot_of {
 	struct hash question; /* all that was asked, but for files and variables */
@@ -30,12 +32,12 @@ void snapshot_add_variable(struct snapshot *s, const char *name, const char *val
 /* Every file that somebody has asked for. False: one has no state that could be known again. */
 bool snapshot_add_files(struct snapshot *s, const struct files *f);
 
-/* A file that was read by others, in the time since then (wall). False as above. */
-bool snapshot_add_read(struct snapshot *s, const char *root, const char *path, int64_t since_ns);
+/* A file as it was before others read it, in the time since then (wall). False as above. */
+bool snapshot_add_read(struct snapshot *s, const char *root, const char *path,
+	const struct stat *st, int64_t since_ns);
 
 /* What globs went by, in the time since then (wall). False as above. */
-bool snapshot_add_sights(
-	struct snapshot *s, const char *root, const struct sights *sights, int64_t since_ns);
+bool snapshot_add_sights(struct snapshot *s, const struct sights *sights, int64_t since_ns);
 
 /* Whole or not at all, but not synced: what a crash leaves of it is noticed. */
 bool snapshot_write(const struct snapshot *s, const char *path, struct err *err);

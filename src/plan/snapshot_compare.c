@@ -11,11 +11,26 @@ enum { CHUNK = 512 }; /* files that a thread takes at once */
 bool snapshot_has_variables(
 	const struct snapshot *s, const char *(*value)(void *ctx, const char *name), void *ctx)
 {
-	for (size_t i = 0; i < s->nvariables; i++) {
-		const struct snapshot_variable *v = &s->variables[i];
+	for (size_t i = 0; i < s->nfacts; i++) {
+		const struct snapshot_fact *v = &s->facts[i];
 		const char *now = value(ctx, s->texts + v->text);
 		struct hash hash = hash_bytes(now ? now : "", now ? strlen(now) : 0);
-		if (!now != !v->is_set || !hash_eq(&hash, &v->value))
+		if (v->kind != FACT_PLACE &&
+			(!now != (v->kind == FACT_UNSET) || !hash_eq(&hash, &v->value)))
+			return false;
+	}
+	return true;
+}
+
+/* A file may be as it was, and lie elsewhere. */
+static bool has_places(const struct snapshot *s, const char *root)
+{
+	for (size_t i = 0; i < s->nfacts; i++) {
+		const struct snapshot_fact *fact = &s->facts[i];
+		struct hash now;
+		if (fact->kind == FACT_PLACE &&
+			!(snapshot_place(root, s->texts + fact->text, &now) &&
+				hash_eq(&now, &fact->value)))
 			return false;
 	}
 	return true;
@@ -144,5 +159,5 @@ bool snapshot_has_files(const struct snapshot *s, const char *root)
 		uv_thread_join(&second);
 	uv_mutex_destroy(&c.lock);
 	close(c.root);
-	return !c.differs;
+	return !c.differs && has_places(s, root);
 }

@@ -11,8 +11,8 @@
 
 /*
  * Numbers are those of this machine. Behind the head come the stamps of all files, folder by
- * folder; the folders; where the names of the files begin in the texts; the variables; the texts,
- * each with a NUL behind.
+ * folder; the folders; where the names of the files begin in the texts; the facts; the texts, each
+ * with a NUL behind.
  */
 struct snapshot_head {
 	char magic[8];
@@ -20,7 +20,7 @@ struct snapshot_head {
 	struct hash sum;        /* of all that follows */
 	uint64_t len;           /* of the whole file */
 	struct snapshot_of of;
-	uint64_t nfiles, nfolders, nvariables, ntexts;
+	uint64_t nfiles, nfolders, nfacts, ntexts;
 };
 
 /* "": the root. */
@@ -28,8 +28,14 @@ struct snapshot_folder {
 	uint32_t text, first, n; /* its path, its files */
 };
 
-struct snapshot_variable {
-	uint32_t text, is_set; /* its name */
+enum snapshot_kind {
+	FACT_UNSET, /* a variable */
+	FACT_SET,
+	FACT_PLACE, /* of a path: where links lead from it */
+};
+
+struct snapshot_fact {
+	uint32_t text, kind; /* its name */
 	struct hash value;
 };
 
@@ -40,9 +46,9 @@ struct snapshot {
 	const struct stamp *stamps; /* zeros: absent; else see snapshot_stamp() */
 	const struct snapshot_folder *folders;
 	const uint32_t *names;
-	const struct snapshot_variable *variables;
+	const struct snapshot_fact *facts;
 	const char *texts;
-	size_t nfiles, nfolders, nvariables, ntexts;
+	size_t nfiles, nfolders, nfacts, ntexts;
 	struct snapshot_taking *taking; /* NULL: it was read */
 };
 
@@ -50,6 +56,8 @@ struct snapshot {
 bool snapshot_stamp(const struct file_now *now, struct stamp *out);
 /* The same of a folder with the names in it; wall_ns: some time before it was looked at. */
 bool snapshot_stamp_listed(const struct stat *st, int64_t wall_ns, struct stamp *out);
+/* What a place is compared by. False: it can't be told. */
+bool snapshot_place(const char *root, const char *path, struct hash *out);
 bool snapshot_is_listed(const struct stamp *stamp);
 
 #endif

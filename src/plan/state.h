@@ -156,7 +156,7 @@ bool state_records(
 
 /*
  * The edition of the records: another one, which was never before, after each change of any of
- * them (but for the stamps in them), whoever made it. False: there is none (an older format).
+ * them (but for the stamps in them), whoever made it, and after each attempt. False: there is none (an older format).
  */
 bool state_edition(struct state *st, struct hash *edition);
 

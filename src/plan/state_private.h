@@ -84,7 +84,7 @@ struct state_rows {
 	sqlite3 *db;
 	const char *folder; /* ROOT/.claudemake */
 	sqlite3_stmt *says[SAYS];
-	bool edited; /* records were changed since the transaction began */
+	bool edited; /* records, or attempts, were changed since the transaction began */
 };
 
 void state_rows_release(struct state_rows *rows);

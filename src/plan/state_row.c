@@ -248,6 +248,7 @@ bool state_rows_attempt(struct state_rows *rows, const struct state_attempt *a, 
 		bind_field(attempt, i + 1, fields[i].type, (const char *)a + fields[i].at);
 	if (a->files_len)
 		sqlite3_bind_blob64(attempt, NFIELDS + 1, a->files, a->files_len, SQLITE_STATIC);
+	rows->edited = true; /* what a killed one has left tells what is whose */
 	if (!state_db_step(rows->db, attempt, err))
 		return false;
 	return !a->nusage || put_usage(rows, a, err);

@@ -101,13 +101,15 @@ static const char schema_2[] = "ALTER TABLE attempt ADD COLUMN files BLOB;"
 			       " run INTEGER NOT NULL) WITHOUT ROWID;";
 
 /* Our connections run no triggers: these are for people who change records by other programs. */
-#define AFTER(event)                                                                               \
-	"CREATE TRIGGER record_" event " AFTER " event " ON record BEGIN "                         \
+#define AFTER(event, table)                                                                        \
+	"CREATE TRIGGER " table "_" event " AFTER " event " ON " table " BEGIN "                   \
 	"UPDATE edition SET token = randomblob(16); END;"
 
-static const char schema_3[] = "CREATE TABLE edition (token BLOB NOT NULL);"
-			       "INSERT INTO edition VALUES (randomblob(16));" AFTER("insert")
-				       AFTER("update") AFTER("delete");
+/* A record without its run is none. */
+static const char schema_3[] =
+	"CREATE TABLE edition (token BLOB NOT NULL);"
+	"INSERT INTO edition VALUES (randomblob(16));" AFTER("insert", "record")
+		AFTER("update", "record") AFTER("delete", "record") AFTER("delete", "run");
 
 static const struct {
 	int code;

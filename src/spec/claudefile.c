@@ -290,6 +290,15 @@ struct claudefile *claudefile_read_in(struct arena *a, const char *file,
 	return NULL;
 }
 
+void sources_add(struct sources *s, const char *path, const char *whole)
+{
+	struct source source = { .path = path };
+
+	if (stat(whole, &source.st) != 0)
+		source.st = (struct stat){ 0 };
+	vec_push(s, source);
+}
+
 void claudefile_release(struct claudefile *cf)
 {
 	if (!cf)

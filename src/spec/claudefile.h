@@ -11,6 +11,8 @@
 #include "spec/model.h"
 #include "spec/template.h"
 
+#include <sys/stat.h>
+
 /* name: text, in the order of the file. */
 struct pair {
 	const char *name;
@@ -163,6 +165,20 @@ struct limits {
 	struct pairs later;
 };
 
+/* A file that was read, as it was before: what it is like afterwards may be another. */
+struct source {
+	const char *path; /* from the root, or absolute */
+	struct stat st;   /* zeros: it was not there */
+};
+
+struct sources {
+	struct source *v;
+	size_t n, cap;
+};
+
+/* Before it is read. whole: where it is from here. */
+void sources_add(struct sources *s, const char *path, const char *whole);
+
 struct claudefile {
 	const char *file; /* the name for messages */
 	struct given given;
@@ -184,7 +200,7 @@ struct claudefile {
 	} tasks;
 	struct map task_index; /* name → index in tasks */
 	struct map var_index, model_index;
-	struct strs read; /* other files that were read for it, from its folder; see settled.h */
+	struct sources read; /* other files that were read for it; see settled.h */
 };
 
 /*

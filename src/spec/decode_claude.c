@@ -187,7 +187,7 @@ bool decode_prompt_file(
 	if (!decode_text(d, key, n, &path))
 		return false;
 	const char *shown = path_join(d->a, d->folder, path.s);
-	vec_push(&d->cf->read, path.s);
+	sources_add(&d->cf->read, path.s, shown);
 	bool ok = read_prompt(d, &path, shown, &bytes) && take_prompt(d, key, shown, &bytes, field);
 	str_release(&bytes);
 	return ok;

@@ -153,6 +153,7 @@ static void add_dotenv(
 	struct err err;
 	struct place at = { .file = file->s, .line = 1, .col = 1 };
 
+	sources_add(&v->read, file->s, path);
 	if (!file_read(path, DOTENV_MAX, &bytes, &err)) {
 		mistakes_add(mistakes, file->at, "%s", err.text);
 		return;
@@ -211,6 +212,7 @@ void values_release(struct values *v)
 {
 	vec_release(&v->vars);
 	vec_release(&v->env);
+	vec_release(&v->read);
 	vec_release(&v->common[0]);
 	vec_release(&v->common[1]);
 	map_release(&v->var_index);

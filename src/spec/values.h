@@ -26,6 +26,7 @@ struct values {
 	size_t next_var;       /* of the file: the first without a value */
 	bool complete;
 	struct values_asked *asked;
+	struct sources read; /* dotenv files */
 };
 
 /* The names of the environment that templates have asked for, set or not, each once. */

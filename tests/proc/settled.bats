@@ -96,6 +96,9 @@ rows=(
 	'idle|:|-t'
 	'busy|echo more >>in/1.txt|-t'
 	'busy|cm_run 0 --clean copy'
+	'idle|query "delete from run"'
+	'refused|mv text "$PROJECT/../text"; ln -s "$PROJECT/../text" text'
+	'idle|mv text was; ln -s was text'
 	'busy|query "delete from record where task = '"'copy'"'"'
 	'noted|echo hand >>copy.txt'
 	'noted|echo hand >>sum.md'
@@ -185,10 +188,23 @@ try() {
 	# The answer of a target is printed, each time; to have none to print is as good as any other run.
 	does idle plan
 	does idle sum copy
+	# So are those of a matrix, and one that was away and is back.
 	does idle page
-	does settled page
-	[ "$stderr" = "nothing to do: 2 tasks are up to date" ]
+	does idle page
+	[[ $output == "## page:a"* ]]
 	does idle 'page:*'
+	mv .claudemake/runs away
+	cm_run 0 page
+	mv away/*/ .claudemake/runs
+	does idle page
+	[[ $output == "## page:a"* ]]
+	echo '  quiet: { run: cp head.txt quiet, inputs: head.txt, outputs: quiet }' >>Claudefile
+	cm_run 0 quiet
+	grow_old
+	does idle quiet
+	does settled quiet
+	[ "$stderr" = "nothing to do: 1 task is up to date" ]
+	[ -z "$output" ]
 	cd in
 	rm -f ../.claudemake/solo
 	cm_run 0

@@ -301,6 +301,7 @@ static void read_project(struct rig *r, const struct pipe_options *o)
 	p->here = "";
 	p->began_ms = time_wall_ms();
 	sights_init(&p->sights);
+	sights_from(&p->sights, p->root);
 	p->watch = sights_watch(&p->sights);
 	p->file = claudefile_read(
 		&p->arena, "Claudefile", p->bytes.s, p->bytes.len, &p->mistakes, &p->mistakes);

@@ -385,9 +385,10 @@ static bool add_walk(struct snapshot *s, const struct world *w, const char *patt
 
 	arena_init(&a);
 	sights_init(&sights);
+	sights_from(&sights, w->root);
 	struct glob_watch watch = sights_watch(&sights);
 	assert_true(glob_files_but(&a, w->root, pattern, NULL, &watch, &found, &err));
-	bool ok = snapshot_add_sights(s, w->root, &sights, later);
+	bool ok = snapshot_add_sights(s, &sights, later);
 	vec_release(&found);
 	sights_release(&sights);
 	arena_release(&a);
@@ -580,22 +581,111 @@ static void no_file(void **state)
 	assert_false(can_be_taken(w));
 }
 
+static bool add_read(struct snapshot *s, const struct world *w, const char *path, int64_t since_ns)
+{
+	struct stat st = { 0 };
+
+	stat(at(w, path), &st);
+	return snapshot_add_read(s, w->root, path, &st, since_ns);
+}
+
 static void read_by_others(void **state)
 {
 	struct world *w = *state;
 	struct snapshot *s = snapshot_new(&about);
-	int64_t now = (int64_t)time(NULL) * 1000000000;
+	int64_t now = (int64_t)time(NULL) * 1000000000, later = now + 10000000000;
 	struct err err = { "" };
 
-	assert_false(
-		snapshot_add_read(s, w->root, "in/a", now)); /* it may have been written since */
-	assert_false(snapshot_add_read(s, w->root, "absent", now + 10000000000));
-	assert_true(snapshot_add_read(s, w->root, "in/a", now + 10000000000));
+	assert_false(add_read(s, w, "in/a", now)); /* it may have been written since */
+	assert_false(add_read(s, w, "absent", later));
+	assert_true(add_read(s, w, "in/a", later));
 	assert_true(snapshot_write(s, w->path, &err));
 	snapshot_free(s);
 	assert_true(has_files(w));
 	put(w, "in/a", "other");
 	assert_false(has_files(w));
+}
+
+static void moved(const struct world *w, const char *from, const char *to)
+{
+	char *whole = mem_strdup(at(w, from));
+
+	assert_int_equal(rename(whole, at(w, to)), 0);
+	free(whole);
+}
+
+/* In the place of what was read lies something older: what counts is what was read. */
+static void changed_after_it_was_read(void **state)
+{
+	struct world *w = *state;
+	struct snapshot *s = snapshot_new(&about);
+	int64_t later = (int64_t)time(NULL) * 1000000000 + 10000000000;
+	struct stat st;
+	struct err err = { "" };
+
+	put(w, "old/a", "in/?");
+	assert_int_equal(stat(at(w, "in/a"), &st), 0);
+	moved(w, "in", "was");
+	moved(w, "old", "in");
+	assert_true(snapshot_add_read(s, w->root, "in/a", &st, later));
+	assert_true(snapshot_write(s, w->path, &err));
+	snapshot_free(s);
+	assert_false(has_files(w));
+	moved(w, "in", "old");
+	moved(w, "was", "in");
+	assert_true(has_files(w));
+}
+
+static void changed_after_it_was_gone_through(void **state)
+{
+	struct world *w = *state;
+	struct snapshot *s = snapshot_new(&about);
+	int64_t later = ((int64_t)time(NULL) + 10) * 1000000000;
+	struct strs found = { 0 };
+	struct sights sights;
+	struct arena a;
+	struct err err = { "" };
+
+	put(w, "old/other", "");
+	arena_init(&a);
+	sights_init(&sights);
+	sights_from(&sights, w->root);
+	struct glob_watch watch = sights_watch(&sights);
+	assert_true(glob_files_but(&a, w->root, "in/*", NULL, &watch, &found, &err));
+	moved(w, "in", "was");
+	moved(w, "old", "in");
+	assert_true(snapshot_add_sights(s, &sights, later));
+	assert_true(snapshot_write(s, w->path, &err));
+	assert_false(has_files(w));
+	snapshot_free(s);
+	vec_release(&found);
+	sights_release(&sights);
+	arena_release(&a);
+}
+
+/* A link in its way leads to the same file, which lies elsewhere: that may not be allowed. */
+static void in_another_place(void **state)
+{
+	struct world *w = *state;
+
+	files_hold(w->files, files_id(w->files, "in/deep/er/c"));
+	take(w);
+	assert_true(has_files(w));
+	moved(w, "in/deep", "deep");
+	assert_int_equal(symlink("../deep", at(w, "in/deep")), 0);
+	assert_false(has_files(w));
+	unlink(at(w, "in/deep"));
+	moved(w, "deep", "in/deep");
+	assert_true(has_files(w));
+}
+
+/* "in/" is the folder, but of what is in that nothing has this name. */
+static void no_name(void **state)
+{
+	struct world *w = *state;
+
+	files_look(w->files, files_id(w->files, "none/"), 0);
+	assert_false(can_be_taken(w));
 }
 
 int main(void)
@@ -612,6 +702,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(just_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(read_by_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(changed_after_it_was_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(changed_after_it_was_gone_through, setup, teardown),
+		cmocka_unit_test_setup_teardown(in_another_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_name, setup, teardown),
 	};
 #ifdef NO_CLOCK
 	puts("1..0 # SKIP the program's clock can't be set");
