@@ -16,6 +16,7 @@
 
 /* A Claudefile whose last task is looked at; the answer of each other one is in this file. */
 static const char answer_file[] = ".claudemake/runs/r/1/answer";
+static const char spec_file[] = ".claudemake/runs/r/1/spec"; /* of one that was asked via cli */
 
 struct fixture {
 	struct arena arena;
@@ -64,13 +65,19 @@ static void on_done(void *ctx, struct attempt *a)
 	f->done = true;
 }
 
-static void write_answer(const char *text)
+static void write_file(const char *name, const char *text)
 {
 	char path[64];
 	struct err err;
-	snprintf(path, sizeof(path), "%s/%s", root, answer_file);
+	snprintf(path, sizeof(path), "%s/%s", root, name);
 	assert_true(file_make_parents(path, 0700, &err));
 	assert_true(file_write_private(path, text, strlen(text), &err));
+}
+
+static void write_answer(const char *text)
+{
+	write_file(spec_file, "");
+	write_file(answer_file, text);
 }
 
 static void plan(struct fixture *f, const char *yaml, const char *via)
