@@ -63,6 +63,8 @@ void http_free(struct http *h)
 		curl_easy_cleanup(*easy);
 	vec_release(&h->spare);
 	str_release(&h->line);
+	free(h->url);
+	free(h->place);
 	free(h->ca_file);
 	free(h->ca_folder);
 	free(h);
@@ -249,6 +251,22 @@ static bool read_place(const char *text, char **place, bool *tls, struct err *er
 	return ok;
 }
 
+static bool find_place(struct http *h, const char *url, char **place, bool *tls, struct err *err)
+{
+	if (!h->url || strcmp(h->url, url) != 0) {
+		if (!read_place(url, place, tls, err))
+			return false;
+		free(h->url);
+		free(h->place);
+		h->url = mem_strdup(url);
+		h->place = *place;
+		h->url_tls = *tls;
+	}
+	*place = mem_strdup(h->place);
+	*tls = h->url_tls;
+	return true;
+}
+
 static bool check_headers(const struct strs *headers, struct err *err)
 {
 	const char **header;
@@ -293,7 +311,8 @@ struct http_call *http_start(struct http *h, const struct http_request *request,
 	char *place;
 	bool tls;
 
-	if (!check_headers(request->headers, err) || !read_place(request->url, &place, &tls, err))
+	if (!check_headers(request->headers, err) ||
+		!find_place(h, request->url, &place, &tls, err))
 		return NULL;
 	c = mem_alloc(sizeof(*c));
 	c->place = place;

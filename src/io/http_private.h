@@ -45,7 +45,9 @@ struct http {
 	char *ca_file, *ca_folder; /* from the environment, or NULL */
 	struct http_pool tls, plain;
 	VEC(CURL *) spare;
-	struct str line; /* scratch: a header */
+	struct str line;   /* scratch: a header */
+	char *url, *place; /* of the last call: most calls are of one place */
+	bool url_tls;
 };
 
 struct http_call {

@@ -338,6 +338,8 @@ static int open_to_read(const char *path, sqlite3 **db)
 sqlite3 *state_connect(const char *path, bool write, int *format, struct err *err)
 {
 	sqlite3 *db = NULL;
+	/* It counts memory under a lock of all threads. Too late, it says so, and nothing else. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	int flags = SQLITE_OPEN_NOMUTEX | (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
 	int code = !write && is_at_rest(path) ? open_to_read(path, &db)
 					      : sqlite3_open_v2(path, &db, flags, NULL);

@@ -162,6 +162,7 @@ static bool add_attachments(
 static bool add_user(
 	struct runner_context *ctx, struct attempt *a, struct str *body, struct err *err)
 {
+	str_room(body, a->prompt_len + a->prompt_len / 8 + 256);
 	str_add(body, "{\"role\":\"user\",\"content\":[");
 	if (!add_attachments(ctx, a, body, err))
 		return false;
