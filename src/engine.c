@@ -333,12 +333,16 @@ static const struct status *plug_in_report(struct engine *e)
 /* ^Z: commands stop with us, as a shell's do; what is paid goes on under supervise. */
 static void stop_for_a_while(struct engine *e)
 {
+	int64_t since = time_mono_ms();
+
 	report_pause(e->report);
 	if (e->command)
 		command_runner_stop(e->command);
 	raise(SIGSTOP);
 	if (e->command)
 		command_runner_go_on(e->command);
+	if (e->api)
+		api_runner_was_stopped(e->api, time_mono_ms() - since);
 }
 
 static void on_signal(void *ctx, int signal)

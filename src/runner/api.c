@@ -22,6 +22,7 @@ struct api_runner {
 	struct runner_context *ctx;
 	unsigned window;
 	struct http *http; /* NULL before the first call */
+	int64_t away_ms;   /* in all: we were stopped */
 };
 
 struct call {
@@ -39,6 +40,7 @@ struct call {
 	struct api_out out;
 	struct timer *timer;
 	int64_t deadline_ms, heard_ms; /* mono; deadline 0: none */
+	int64_t away_ms;               /* the runner's, as far as these two have it */
 	int64_t told_tokens;           /* the last that was told */
 	unsigned turns;
 	bool told;          /* of limits and of the answer's begin */
@@ -121,10 +123,20 @@ static bool keep_whole(struct call *c, const char *bytes, size_t len)
 	return true;
 }
 
+static void add_away(struct call *c)
+{
+	int64_t more = c->r->away_ms - c->away_ms;
+
+	c->away_ms += more;
+	c->heard_ms += more;
+	c->deadline_ms += c->deadline_ms ? more : 0;
+}
+
 static bool on_body(void *ctx, const char *bytes, size_t len)
 {
 	struct call *c = ctx;
 
+	add_away(c);
 	c->heard_ms = time_mono_ms();
 	if (c->head.status != 200 || c->head.body != API_BODY_STREAM)
 		return keep_whole(c, bytes, len);
@@ -258,6 +270,7 @@ static void on_time(void *ctx)
 	struct call *c = ctx;
 	const struct task_spec *spec = attempt_task(c->a)->spec;
 	int64_t now = time_mono_ms();
+	add_away(c);
 	bool late = c->deadline_ms && now >= c->deadline_ms;
 	bool silent = spec->idle_timeout_ms && now >= c->heard_ms + spec->idle_timeout_ms;
 	struct str text = STR_INIT;
@@ -321,11 +334,14 @@ static enum outcome begin(struct call *c, struct err *err)
 
 static void api_start(void *self, struct attempt *a, const struct runner_events *events)
 {
+	struct api_runner *r = self;
 	struct call *c = mem_alloc(sizeof(*c));
 	int64_t timeout = attempt_task(a)->spec->timeout_ms;
 	struct err err;
 
-	*c = (struct call){ .r = self, .a = a, .events = *events, .heard_ms = time_mono_ms() };
+	*c = (struct call){
+		.r = r, .a = a, .events = *events, .heard_ms = time_mono_ms(), .away_ms = r->away_ms
+	};
 	str_init(&c->body);
 	str_init(&c->whole);
 	str_init(&c->text);
@@ -367,6 +383,11 @@ void api_runner_free(struct api_runner *r)
 		return;
 	http_free(r->http);
 	free(r);
+}
+
+void api_runner_was_stopped(struct api_runner *r, int64_t ms)
+{
+	r->away_ms += ms;
 }
 
 struct runner api_runner(struct api_runner *r)

@@ -13,6 +13,8 @@ struct api_runner;
 /* window: calls at once. Nothing is opened before the first call. */
 struct api_runner *api_runner_new(struct runner_context *ctx, unsigned window);
 void api_runner_free(struct api_runner *r);
+/* We were stopped for so long (^Z): no call's timeout counts it. */
+void api_runner_was_stopped(struct api_runner *r, int64_t ms);
 struct runner api_runner(struct api_runner *r);
 
 #endif

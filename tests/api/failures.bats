@@ -333,3 +333,18 @@ PY
 	cm_ends 130
 	[ "$(asked)" = 1 ]
 }
+
+@test "^Z: the time in which claudemake was stopped is no part of a timeout" {
+	api_start '[{"reply": {"hold": "gate", "text": "whole"}}]'
+	one_task 'timeout: 4s' 'save: t.md'
+	cm_start t
+	wait_for '[ "$(standin_stat in_flight)" = 1 ]'
+	sleep 1
+	kill -TSTP "$CM_PID"
+	wait_for '[[ $(ps -o stat= -p "$CM_PID") == *T* ]]'
+	touch "$STANDIN_DIR/release-gate"
+	sleep 4
+	kill -CONT "$CM_PID"
+	cm_ends 0
+	[ "$(cat t.md)" = whole ]
+}
