@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "base/vec.h"
+#include "runner/cost.h"
 
 enum {
 	COMMAND_MIN_MS = 50,
@@ -43,13 +44,8 @@ static void make_up_usage(struct simulator *s, struct attempt *a)
 {
 	struct usage usage = { .input = between(s, TOKENS_IN_MAX / 10, TOKENS_IN_MAX),
 		.output = between(s, TOKENS_OUT_MAX / 10, TOKENS_OUT_MAX) };
-	const struct model *model = model_find(a->model);
-	struct result *r = &a->result;
 
-	r->tokens_in = usage.input;
-	r->tokens_out = usage.output;
-	r->cost_usd = model ? model_cost(model, &usage) : 0;
-	r->cost_unknown = !model;
+	cost_add_request(&a->result, a->graph->file, a->model, &usage, 1);
 }
 
 static void work_end(struct work *w)

@@ -153,6 +153,16 @@ KEPT=file' >.env
 	[ "$output" = "$PROJECT/sub" ]
 }
 
+@test "--simulate counts at the price that the file gives" {
+	claudefile <<-'YAML'
+	models: { own: { id: my-model, price: { input: 1000, output: 1000, cache_write_5m: 1, cache_write_1h: 1, cache_read: 1 } } }
+	tasks: { t: { prompt: x, model: own, save: t.md } }
+	YAML
+	cm_run 0 --simulate t
+	[[ $stderr == *"tokens, \$"* ]]
+	[[ $stderr != *unknown* ]]
+}
+
 @test "--simulate and -n run nothing and write nothing" {
 	need strace
 	claudefile <<-'YAML'
