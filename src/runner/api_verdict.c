@@ -1,5 +1,6 @@
 #include "runner/api_verdict.h"
 
+#include "base/duration.h"
 #include "runner/api_json.h"
 #include "runner/context.h"
 #include "runner/cost.h"
