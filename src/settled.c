@@ -338,10 +338,6 @@ static bool is_file_comparable(const struct claudefile *file)
 	for (size_t i = 0; i < file->vars.n; i++)
 		if (file->vars.v[i].kind != VAR_TEXT && file->vars.v[i].kind != VAR_REQUIRED)
 			return false;
-	/* Instances are there whether they are wanted or not. */
-	for (size_t i = 0; i < file->tasks.n; i++)
-		if (has_other_axes(file->tasks.v[i].matrix))
-			return false;
 	for (size_t i = 0; i < file->tasks.n; i++)
 		if (has_other_axes(file->tasks.v[i].matrix))
 			return false;

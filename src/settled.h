@@ -6,7 +6,8 @@
  *
  * Whoever lets a plan or a decision follow from something else (another option, key, function,
  * file that is read) has nothing to do here: what is not known in settled.c is not compared. But
- * files that are read for keys known there belong in `read` of the Claudefile.
+ * files that are read for keys known there belong in `read` of the Claudefile, or of the values,
+ * before they are read; and what a run says without `warned` or a note is not said here.
  */
 #ifndef SETTLED_H
 #define SETTLED_H
