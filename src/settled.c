@@ -355,12 +355,13 @@ static bool is_settled(const struct project *p, const struct options *o, const s
 
 static bool add_sources(struct snapshot *s, const struct project *p, const struct sources *read)
 {
-	bool ok = true;
+	const struct source *source;
 
-	for (size_t i = 0; ok && i < read->n; i++)
-		ok = snapshot_add_read(
-			s, p->root, read->v[i].path, &read->v[i].st, p->began_ms * 1000000);
-	return ok;
+	vec_each (source, read)
+		if (!snapshot_add_source(
+			    s, source->path, &source->st, &source->place, p->began_ms * 1000000))
+			return false;
+	return true;
 }
 
 static bool add_reads(struct snapshot *s, const struct project *p)

@@ -198,3 +198,16 @@ char *path_resolve(const char *path, struct err *err)
 	str_release(&todo);
 	return resolved;
 }
+
+struct hash path_place(const char *root, const char *path)
+{
+	char *whole = *path == '/' ? mem_strdup(path) : mem_printf("%s/%s", root, path);
+	char *resolved = path_resolve(whole, NULL);
+	struct hash place = { { 0 } };
+
+	if (resolved)
+		place = hash_bytes(resolved, strlen(resolved));
+	free(whole);
+	free(resolved);
+	return place;
+}

@@ -5,6 +5,7 @@
 #define BASE_PATH_H
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 /* a/b, or b when it is absolute or a is "" or "."; in the arena. */
@@ -28,5 +29,8 @@ const char *path_below(const char *root, const char *path);
  * written. On the heap of the caller.
  */
 char *path_resolve(const char *path, struct err *err);
+
+/* Of what a path from root, or an absolute one, leads to; zeros: that can't be told. */
+struct hash path_place(const char *root, const char *path);
 
 #endif

@@ -1,5 +1,6 @@
 #include "plan/files.h"
 
+#include "base/path.h"
 #include "plan/files_private.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ void files_release(struct files *f)
 	for (size_t i = 0; i < f->pages.n; i++)
 		free(f->pages.v[i]);
 	vec_release(&f->pages);
+	vec_release(&f->held);
 	map_release(&f->ids);
 	arena_release(&f->paths);
 	if (f->folder >= 0)
@@ -190,7 +192,10 @@ const struct file_now *files_look(struct files *f, uint32_t id, uint64_t age)
 void files_hold(struct files *f, uint32_t id)
 {
 	files_look(f, id, f->age);
+	if (file_at(f, id)->held)
+		return;
 	file_at(f, id)->held = true;
+	vec_push(&f->held, (struct files_held){ id, path_place(f->root, files_path(f, id)) });
 }
 
 struct file *files_looked(struct files *f, uint32_t id)

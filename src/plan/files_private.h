@@ -30,6 +30,12 @@ struct files_page {
 	struct file files[FILES_PAGE];
 };
 
+/* As it was when it was held. */
+struct files_held {
+	uint32_t id;
+	struct hash place;
+};
+
 struct files {
 	char *root;
 	int folder;
@@ -38,6 +44,7 @@ struct files {
 	struct arena paths;
 	VEC(struct files_page *) pages;
 	size_t n;
+	VEC(struct files_held) held;
 	struct map ids;                  /* of paths */
 	struct files_ahead *ahead;       /* NULL: not looking ahead */
 	struct files_fetching *fetching; /* NULL: nothing was fetched so far */

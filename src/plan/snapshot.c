@@ -1,6 +1,5 @@
 #include "base/file.h"
 #include "base/map.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "plan/files_private.h"
 #include "plan/snapshot_private.h"
@@ -89,23 +88,12 @@ void snapshot_add_variable(struct snapshot *s, const char *name, const char *val
 	vec_push(&s->taking->facts, v);
 }
 
-bool snapshot_place(const char *root, const char *path, struct hash *out)
+static bool add_place(struct snapshot *s, const char *path, const struct hash *place)
 {
-	char *whole = *path == '/' ? mem_strdup(path) : mem_printf("%s/%s", root, path);
-	char *resolved = path_resolve(whole, NULL);
+	static const struct hash unknown;
+	struct snapshot_fact fact = { .kind = FACT_PLACE, .value = *place };
 
-	if (resolved)
-		*out = hash_bytes(resolved, strlen(resolved));
-	free(whole);
-	free(resolved);
-	return resolved;
-}
-
-static bool add_place(struct snapshot *s, const char *root, const char *path)
-{
-	struct snapshot_fact fact = { .kind = FACT_PLACE };
-
-	if (!snapshot_place(root, path, &fact.value))
+	if (hash_eq(place, &unknown))
 		return false;
 	fact.text = add_text(s->taking, path, strlen(path));
 	vec_push(&s->taking->facts, fact);
@@ -191,17 +179,18 @@ bool snapshot_add_files(struct snapshot *s, const struct files *f)
 		const char *path = files_path(f, i);
 		if (file->asked && !add_file(s, path, &file->now))
 			return false;
-		if (file->held && !add_place(s, f->root, path))
-			return false;
 	}
+	for (size_t i = 0; i < f->held.n; i++)
+		if (!add_place(s, files_path(f, f->held.v[i].id), &f->held.v[i].place))
+			return false;
 	return true;
 }
 
-bool snapshot_add_read(struct snapshot *s, const char *root, const char *path,
-	const struct stat *st, int64_t since_ns)
+bool snapshot_add_source(struct snapshot *s, const char *path, const struct stat *st,
+	const struct hash *place, int64_t since_ns)
 {
 	struct file_now now = file_now_of(st, since_ns);
-	return add_file(s, path, &now) && add_place(s, root, path);
+	return add_file(s, path, &now) && add_place(s, path, place);
 }
 
 static bool add_sight(struct snapshot *s, const struct sight *sight, int64_t since_ns)

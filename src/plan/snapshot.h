@@ -33,8 +33,8 @@ void snapshot_add_variable(struct snapshot *s, const char *name, const char *val
 bool snapshot_add_files(struct snapshot *s, const struct files *f);
 
 /* A file as it was before others read it, in the time since then (wall). False as above. */
-bool snapshot_add_read(struct snapshot *s, const char *root, const char *path,
-	const struct stat *st, int64_t since_ns);
+bool snapshot_add_source(struct snapshot *s, const char *path, const struct stat *st,
+	const struct hash *place, int64_t since_ns);
 
 /* What globs went by, in the time since then (wall). False as above. */
 bool snapshot_add_sights(struct snapshot *s, const struct sights *sights, int64_t since_ns);

@@ -1,3 +1,4 @@
+#include "base/path.h"
 #include "plan/files_private.h"
 #include "plan/snapshot_private.h"
 
@@ -27,10 +28,10 @@ static bool has_places(const struct snapshot *s, const char *root)
 {
 	for (size_t i = 0; i < s->nfacts; i++) {
 		const struct snapshot_fact *fact = &s->facts[i];
-		struct hash now;
-		if (fact->kind == FACT_PLACE &&
-			!(snapshot_place(root, s->texts + fact->text, &now) &&
-				hash_eq(&now, &fact->value)))
+		if (fact->kind != FACT_PLACE)
+			continue;
+		struct hash now = path_place(root, s->texts + fact->text);
+		if (!hash_eq(&now, &fact->value))
 			return false;
 	}
 	return true;

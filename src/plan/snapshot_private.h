@@ -56,8 +56,6 @@ struct snapshot {
 bool snapshot_stamp(const struct file_now *now, struct stamp *out);
 /* The same of a folder with the names in it; wall_ns: some time before it was looked at. */
 bool snapshot_stamp_listed(const struct stat *st, int64_t wall_ns, struct stamp *out);
-/* What a place is compared by. False: it can't be told. */
-bool snapshot_place(const char *root, const char *path, struct hash *out);
 bool snapshot_is_listed(const struct stamp *stamp);
 
 #endif

@@ -292,7 +292,7 @@ struct claudefile *claudefile_read_in(struct arena *a, const char *file,
 
 void sources_add(struct sources *s, const char *path, const char *whole)
 {
-	struct source source = { .path = path };
+	struct source source = { .path = path, .place = path_place(".", whole) };
 
 	if (stat(whole, &source.st) != 0)
 		source.st = (struct stat){ 0 };

@@ -6,6 +6,7 @@
 #ifndef SPEC_CLAUDEFILE_H
 #define SPEC_CLAUDEFILE_H
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "spec/matrix.h"
 #include "spec/model.h"
@@ -167,8 +168,9 @@ struct limits {
 
 /* A file that was read, as it was before: what it is like afterwards may be another. */
 struct source {
-	const char *path; /* from the root, or absolute */
-	struct stat st;   /* zeros: it was not there */
+	const char *path;  /* from the root, or absolute */
+	struct stat st;    /* zeros: it was not there */
+	struct hash place; /* of path_place() */
 };
 
 struct sources {

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "plan/snapshot.h"
 
@@ -586,7 +587,8 @@ static bool add_read(struct snapshot *s, const struct world *w, const char *path
 	struct stat st = { 0 };
 
 	stat(at(w, path), &st);
-	return snapshot_add_read(s, w->root, path, &st, since_ns);
+	struct hash place = path_place(w->root, path);
+	return snapshot_add_source(s, path, &st, &place, since_ns);
 }
 
 static void read_by_others(void **state)
@@ -627,7 +629,8 @@ static void changed_after_it_was_read(void **state)
 	assert_int_equal(stat(at(w, "in/a"), &st), 0);
 	moved(w, "in", "was");
 	moved(w, "old", "in");
-	assert_true(snapshot_add_read(s, w->root, "in/a", &st, later));
+	struct hash place = path_place(w->root, "in/a");
+	assert_true(snapshot_add_source(s, "in/a", &st, &place, later));
 	assert_true(snapshot_write(s, w->path, &err));
 	snapshot_free(s);
 	assert_false(has_files(w));
