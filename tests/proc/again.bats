@@ -117,7 +117,8 @@ teardown() {
 	tasks:
 	  all: { needs: [auth, billing, invalid, refused, max_tokens, max_turns, budget, complaint, denied] }
 	  auth: { prompt: "[[auth]] do=401" }
-	  billing: { prompt: "[[billing]] do=402" }
+	  # Nothing more is asked on an account that can't pay: last.
+	  billing: { prompt: "[[billing]] do=402", after: [auth, invalid, refused, max_tokens, max_turns, budget, complaint, denied] }
 	  invalid: { prompt: "[[invalid]] do=400" }
 	  refused: { prompt: "[[refused]] do=refusal" }
 	  max_tokens: { prompt: "[[max_tokens]] do=max_tokens" }
