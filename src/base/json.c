@@ -4,9 +4,13 @@
 
 #include <stdint.h>
 
-static bool is_plain(unsigned char c)
+size_t json_plain(const char *text, size_t len)
 {
-	return c >= 0x20 && c != '"' && c != '\\';
+	size_t n = 0;
+
+	while (n < len && (unsigned char)text[n] >= 0x20 && text[n] != '"' && text[n] != '\\')
+		n++;
+	return n;
 }
 
 static void add_escape(struct str *out, unsigned char c)
@@ -28,8 +32,7 @@ static void add_valid(struct str *out, const char *text, size_t len)
 	str_room(out, len + 2);
 	str_addc(out, '"');
 	for (size_t at = 0, run; at < len; at += run + 1) {
-		for (run = 0; at + run < len && is_plain((unsigned char)text[at + run]);)
-			run++;
+		run = json_plain(text + at, len - at);
 		str_addn(out, text + at, run);
 		if (at + run < len)
 			add_escape(out, (unsigned char)text[at + run]);

@@ -16,7 +16,13 @@ char *path_join(struct arena *a, const char *folder, const char *name)
 		return arena_strdup(a, name);
 	if (!name[0])
 		return arena_strdup(a, folder);
-	return arena_printf(a, "%s%s%s", folder, str_ends(folder, "/") ? "" : "/", name);
+	size_t before = strlen(folder), len = strlen(name);
+	bool slash = folder[before - 1] == '/';
+	char *path = arena_alloc(a, before + 1 + len + 1);
+	memcpy(path, folder, before);
+	path[before] = '/';
+	memcpy(path + before + !slash, name, len + 1);
+	return path;
 }
 
 static bool is_dot(const char *part, size_t len)

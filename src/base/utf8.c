@@ -1,5 +1,11 @@
 #include "base/utf8.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { WORD = sizeof(uint64_t) };
+
 /* The bytes that may follow the first one: how many, and between which the next one lies. */
 static const struct lead {
 	unsigned char first, last, more, low, high;
@@ -31,11 +37,27 @@ static size_t char_length(const unsigned char *s, size_t left)
 	return 1 + (size_t)l->more;
 }
 
+/* The next WORD bytes, if there are so many. */
+static bool is_ascii(const char *text, size_t left)
+{
+	uint64_t word;
+	if (left < WORD)
+		return false;
+	memcpy(&word, text, WORD);
+	return !(word & 0x8080808080808080);
+}
+
 size_t utf8_valid(const char *text, size_t len)
 {
 	size_t i = 0, n;
-	while (i < len && (n = char_length((const unsigned char *)text + i, len - i)))
+	while (i < len) {
+		/* Most texts are ASCII for the most part. */
+		if (is_ascii(text + i, len - i))
+			n = WORD;
+		else if (!(n = char_length((const unsigned char *)text + i, len - i)))
+			break;
 		i += n;
+	}
 	return i;
 }
 

@@ -18,6 +18,12 @@ struct surveying {
 	void (*next)(struct surveying *k);
 };
 
+/* What the claude program reads is seen, and counts where its session is gone on with. */
+static bool is_seen_reading(const struct task *t)
+{
+	return task_asks_claude(t) && !task_uses_api(t);
+}
+
 static bool may_write(const struct task *t)
 {
 	return t->outputs.n || t->edits.n || t->save;
@@ -97,9 +103,12 @@ static struct unfinished *unfinished_of(struct surveying *k)
  */
 static void find_origins(struct surveying *k)
 {
-	const struct unfinished *u = unfinished_of(k);
 	const struct files *files = k->s->m->files;
 	struct file_facts *found = &k->a->survey->found, refound = { 0 };
+
+	if (!found->n && !is_seen_reading(attempt_task(k->a)))
+		return;
+	const struct unfinished *u = unfinished_of(k);
 
 	for (size_t i = 0; i < found->n && (u->facts.n || u->killed); i++) {
 		struct file_fact *f = &found->v[i];

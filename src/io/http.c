@@ -11,7 +11,8 @@ enum {
 	HEAD_MAX = 64 << 10,    /* bytes of an answer's head, all headers together */
 	CONNECT_MS = 30 * 1000, /* unless another time is asked for */
 	BUFFER_SIZE = 4 << 10,  /* of each call; an event of a stream has some hundred bytes */
-	KEEPALIVE_S = 60,       /* a call may be silent for minutes: is the other end there? */
+	UPLOAD_BUFFER_SIZE = 16 << 10, /* libcurl's least; each call takes one from the heap */
+	KEEPALIVE_S = 60, /* a call may be silent for minutes: is the other end there? */
 	KEEPALIVE_GAP_S = 15,
 };
 
@@ -179,6 +180,7 @@ static void set_always(CURL *easy, const struct http *h)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_SIZE);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_GAP_S);

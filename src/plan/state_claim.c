@@ -34,7 +34,7 @@ bool state_rows_claim(struct state_rows *rows, const char *run, const char *task
 		*dead = other;
 	else
 		free(other);
-	state_bind_text(stmt, 1, run);
+	state_rows_bind_run(rows, stmt, run);
 	state_bind_text(stmt, 2, task);
 	return state_db_step(rows->db, stmt, err);
 }
@@ -44,7 +44,7 @@ bool state_rows_unclaim(struct state_rows *rows, const char *run, const char *ta
 	sqlite3_stmt *stmt = state_rows_say(rows, SAY_UNCLAIM, err);
 	if (!stmt)
 		return false;
-	state_bind_text(stmt, 1, run);
+	state_rows_bind_run(rows, stmt, run);
 	state_bind_text(stmt, 2, task);
 	return state_db_step(rows->db, stmt, err);
 }

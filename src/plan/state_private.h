@@ -14,7 +14,7 @@
 struct state_writer;
 
 /* The caller's statements that are asked often, each prepared when it is first used. */
-enum state_ask { ASK_PARTS, ASK_WRITTEN, ASK_LAST_WRITER, ASK_EDITION, ASKS };
+enum state_ask { ASK_PARTS, ASK_PARTS_BEFORE_4, ASK_WRITTEN, ASK_LAST_WRITER, ASK_EDITION, ASKS };
 
 struct state {
 	char *folder; /* ROOT/.claudemake */
@@ -23,9 +23,9 @@ struct state {
 	int format;   /* 1: only to be read, and without successes */
 	sqlite3_stmt *asks[ASKS];
 	sqlite3_stmt *of_task, *usage; /* of state_attempts() */
-	char *run;                   /* the one begun here, or NULL */
-	int lock;                    /* its lock; -1: none */
-	struct state_writer *writer; /* NULL: not attached */
+	char *run;                     /* the one begun here, or NULL */
+	int lock;                      /* its lock; -1: none */
+	struct state_writer *writer;   /* NULL: not attached */
 	struct err error;
 };
 
@@ -55,6 +55,7 @@ bool state_lives(const char *folder, const char *run);
 /* What the writer says. */
 enum state_say {
 	SAY_BEGIN,
+	SAY_RUN,
 	SAY_COMMIT,
 	SAY_ATTEMPT,
 	SAY_USAGE_CLEAR,
@@ -84,12 +85,16 @@ struct state_rows {
 	sqlite3 *db;
 	const char *folder; /* ROOT/.claudemake */
 	sqlite3_stmt *says[SAYS];
-	bool edited; /* records, or attempts, were changed since the transaction began */
+	bool edited;  /* records, or attempts, were changed since the transaction began */
+	char run[48]; /* the last that was asked for in this transaction, or "" */
+	int64_t num;  /* its number */
 };
 
 void state_rows_release(struct state_rows *rows);
 /* Ready to be bound, or NULL. */
 sqlite3_stmt *state_rows_say(struct state_rows *rows, enum state_say say, struct err *err);
+/* The run's number as the statement's first value; nothing where there is no such run. */
+void state_rows_bind_run(struct state_rows *rows, sqlite3_stmt *stmt, const char *name);
 bool state_rows_begin(struct state_rows *rows, struct err *err);
 /* ok false: takes back what was written since. */
 bool state_rows_commit(struct state_rows *rows, bool ok, struct err *err);

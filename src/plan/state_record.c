@@ -112,18 +112,26 @@ bool state_records(
 
 static sqlite3_stmt *ask(struct state *st, enum state_ask which, struct err *err)
 {
-	static const char *const asks[ASKS] = {
-		[ASK_PARTS] = "SELECT parts FROM key_parts "
-			      "WHERE run = (SELECT id FROM run WHERE name = ?1) AND id = ?2",
-		[ASK_WRITTEN] = "SELECT (SELECT name FROM run WHERE run.id = written.run), id "
-				"FROM written WHERE path = ?1 AND hash = ?2 "
-				"ORDER BY seq DESC LIMIT 1",
-		[ASK_LAST_WRITER] = "SELECT (SELECT name FROM run WHERE run.id = written.run), id, "
-				    "hash FROM written WHERE path = ?1 ORDER BY seq DESC LIMIT 1",
-		[ASK_EDITION] = "SELECT token FROM edition",
+	static const struct {
+		int format; /* the first that has it */
+		const char *sql;
+	} asks[ASKS] = {
+		[ASK_PARTS] = { 4,
+			"SELECT bytes FROM parts WHERE record = (SELECT num FROM record "
+			"WHERE run = (SELECT id FROM run WHERE name = ?1) AND id = ?2)" },
+		[ASK_PARTS_BEFORE_4] = { 2,
+			"SELECT parts FROM key_parts "
+			"WHERE run = (SELECT id FROM run WHERE name = ?1) AND id = ?2" },
+		[ASK_WRITTEN] = { 2,
+			"SELECT (SELECT name FROM run WHERE run.id = written.run), id "
+			"FROM written WHERE path = ?1 AND hash = ?2 ORDER BY seq DESC LIMIT 1" },
+		[ASK_LAST_WRITER] = { 2,
+			"SELECT (SELECT name FROM run WHERE run.id = written.run), id, hash "
+			"FROM written WHERE path = ?1 ORDER BY seq DESC LIMIT 1" },
+		[ASK_EDITION] = { 3, "SELECT token FROM edition" },
 	};
-	if (!st->asks[which] && st->format > (which == ASK_EDITION ? 2 : 1))
-		st->asks[which] = state_db_prepare(st->db, asks[which], err);
+	if (!st->asks[which] && st->format >= asks[which].format)
+		st->asks[which] = state_db_prepare(st->db, asks[which].sql, err);
 	return st->asks[which];
 }
 
@@ -131,7 +139,7 @@ bool state_parts(struct state *st, const char *run, uint64_t id, struct str *out
 {
 	if (st->format < 2)
 		return true;
-	sqlite3_stmt *stmt = ask(st, ASK_PARTS, err);
+	sqlite3_stmt *stmt = ask(st, st->format < 4 ? ASK_PARTS_BEFORE_4 : ASK_PARTS, err);
 	if (!stmt)
 		return false;
 	state_bind_text(stmt, 1, run);

@@ -1,5 +1,7 @@
+#include "base/str.h"
 #include "plan/state_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { TEXT_MAX = 4096 };
@@ -68,7 +70,13 @@ enum {
 	"exit_code, signal, detail, answer, out, err, tokens_in, tokens_out, cost_usd, "           \
 	"cost_unknown"
 
-#define RUN_OF_1 "(SELECT id FROM run WHERE name = ?1)"
+/* What may differ when it is written again: its index is left alone. */
+#define AGAIN                                                                                      \
+	"number = ?4, paid = ?5, model = ?6, session = ?7, folder = ?8, key = ?9, "                \
+	"content = ?10, started = ?11, ended = ?12, outcome = ?13, exit_code = ?14, "              \
+	"signal = ?15, detail = ?16, answer = ?17, out = ?18, err = ?19, tokens_in = ?20, "        \
+	"tokens_out = ?21, cost_usd = ?22, cost_unknown = ?23, files = ?24"
+
 #define RUN_NAME "(SELECT name FROM run WHERE run.id = attempt.run), "
 
 const char *state_attempt_columns(int format)
@@ -76,44 +84,48 @@ const char *state_attempt_columns(int format)
 	return format < 2 ? RUN_NAME COLUMNS ", NULL" : RUN_NAME COLUMNS ", files";
 }
 
+/* ?1 is a run, where there is one: state_rows_bind_run(). */
 static const char *const says[SAYS] = {
 	[SAY_BEGIN] = "BEGIN IMMEDIATE",
+	[SAY_RUN] = "SELECT id FROM run WHERE name = ?1",
 	[SAY_COMMIT] = "COMMIT",
-	[SAY_ATTEMPT] = "REPLACE INTO attempt (run, " COLUMNS ", files) VALUES (" RUN_OF_1
-			", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
-			"?18, ?19, ?20, ?21, ?22, ?23, ?24)",
-	[SAY_USAGE_CLEAR] = "DELETE FROM usage WHERE run = " RUN_OF_1 " AND id = ?2",
-	[SAY_USAGE] = "REPLACE INTO usage (run, id, model, input, output, cache_write_5m, "
-		      "cache_write_1h, cache_read, cost_usd) VALUES (" RUN_OF_1
-		      ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-	[SAY_END] = "UPDATE run SET exit_code = ?2, ended = ?3 WHERE name = ?1",
-	[SAY_END_CLAIMS] = "DELETE FROM claim WHERE run = " RUN_OF_1,
+	[SAY_ATTEMPT] =
+		"INSERT INTO attempt (run, " COLUMNS
+		", files) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+		"?15, ?16, ?17, "
+		"?18, ?19, ?20, ?21, ?22, ?23, ?24) ON CONFLICT (run, id) DO UPDATE SET " AGAIN,
+	[SAY_USAGE_CLEAR] = "DELETE FROM usage WHERE run = ?1 AND id = ?2",
+	[SAY_USAGE] =
+		"REPLACE INTO usage (run, id, model, input, output, cache_write_5m, "
+		"cache_write_1h, cache_read, cost_usd) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[SAY_END] = "UPDATE run SET exit_code = ?2, ended = ?3 WHERE id = ?1",
+	[SAY_END_CLAIMS] = "DELETE FROM claim WHERE run = ?1",
 	[SAY_RECORD] = "INSERT INTO record (run, id, task, format, key, answer, answer_hash, at, "
-		       "files) VALUES (" RUN_OF_1 ", ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+		       "files) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
 		       "ON CONFLICT (run, id) DO UPDATE SET task = excluded.task, "
 		       "format = excluded.format, key = excluded.key, answer = excluded.answer, "
 		       "answer_hash = excluded.answer_hash, at = excluded.at, "
 		       "files = excluded.files",
-	[SAY_RECORDS_OF] = "SELECT num, run = " RUN_OF_1 " AND id = ?2, key = zeroblob(16) "
+	[SAY_RECORDS_OF] = "SELECT num, run = ?1 AND id = ?2, key = zeroblob(16) "
 			   "FROM record WHERE task = ?3 ORDER BY num DESC",
 	[SAY_DROP] = "DELETE FROM record WHERE num = ?1",
-	[SAY_DROP_PARTS] = "DELETE FROM key_parts WHERE (run, id) = "
-			   "(SELECT run, id FROM record WHERE num = ?1)",
-	[SAY_PARTS] = "REPLACE INTO key_parts (run, id, parts) VALUES (" RUN_OF_1 ", ?2, ?3)",
-	[SAY_FILES_OF] = "SELECT num, files FROM record WHERE run = " RUN_OF_1 " AND id = ?2",
+	[SAY_DROP_PARTS] = "DELETE FROM parts WHERE record = ?1",
+	[SAY_PARTS] = "REPLACE INTO parts (record, bytes) SELECT num, ?3 FROM record "
+		      "WHERE run = ?1 AND id = ?2",
+	[SAY_FILES_OF] = "SELECT num, files FROM record WHERE run = ?1 AND id = ?2",
 	[SAY_FILES] = "UPDATE record SET files = ?2 WHERE num = ?1",
 	[SAY_FORGET] = "DELETE FROM record WHERE task = ?1",
-	[SAY_FORGET_PARTS] = "DELETE FROM key_parts WHERE (run, id) IN "
-			     "(SELECT run, id FROM record WHERE task = ?1)",
+	[SAY_FORGET_PARTS] = "DELETE FROM parts WHERE record IN "
+			     "(SELECT num FROM record WHERE task = ?1)",
 	[SAY_WRITTEN_OLD] = "DELETE FROM written WHERE path = ?1 AND (hash = ?2 OR seq <= "
 			    "(SELECT max(seq) FROM written WHERE path = ?1) - ?3)",
 	[SAY_WRITTEN] = "INSERT INTO written (path, seq, run, id, hash) SELECT ?3, "
-			"coalesce(max(seq), 0) + 1, " RUN_OF_1 ", ?2, ?4 "
+			"coalesce(max(seq), 0) + 1, ?1, ?2, ?4 "
 			"FROM written WHERE path = ?3",
 	[SAY_CLAIM_OF] = "SELECT run.name FROM claim JOIN run ON run.id = claim.run "
 			 "WHERE claim.task = ?1",
-	[SAY_CLAIM] = "REPLACE INTO claim (task, run) VALUES (?2, " RUN_OF_1 ")",
-	[SAY_UNCLAIM] = "DELETE FROM claim WHERE task = ?2 AND run = " RUN_OF_1,
+	[SAY_CLAIM] = "REPLACE INTO claim (task, run) VALUES (?2, ?1)",
+	[SAY_UNCLAIM] = "DELETE FROM claim WHERE task = ?2 AND run = ?1",
 	[SAY_EDITION] = "UPDATE edition SET token = randomblob(16)",
 };
 
@@ -122,6 +134,32 @@ sqlite3_stmt *state_rows_say(struct state_rows *rows, enum state_say say, struct
 	if (!rows->says[say])
 		rows->says[say] = state_db_prepare(rows->db, says[say], err);
 	return rows->says[say];
+}
+
+/* A transaction is mostly of one run: it is looked for once. */
+static bool find_run(struct state_rows *rows, const char *name)
+{
+	if (rows->run[0] && str_eq(rows->run, name))
+		return true;
+	sqlite3_stmt *stmt = state_rows_say(rows, SAY_RUN, NULL);
+	if (!stmt)
+		return false;
+	state_bind_text(stmt, 1, name);
+	bool there = sqlite3_step(stmt) == SQLITE_ROW;
+	if (there) {
+		rows->num = sqlite3_column_int64(stmt, 0);
+		snprintf(rows->run, sizeof(rows->run), "%s", name);
+	}
+	sqlite3_reset(stmt);
+	return there;
+}
+
+void state_rows_bind_run(struct state_rows *rows, sqlite3_stmt *stmt, const char *name)
+{
+	if (find_run(rows, name))
+		sqlite3_bind_int64(stmt, 1, rows->num);
+	else
+		sqlite3_bind_null(stmt, 1);
 }
 
 void state_rows_release(struct state_rows *rows)
@@ -135,6 +173,7 @@ bool state_rows_begin(struct state_rows *rows, struct err *err)
 {
 	sqlite3_stmt *begin = state_rows_say(rows, SAY_BEGIN, err);
 	rows->edited = false;
+	rows->run[0] = '\0';
 	return begin && state_db_step(rows->db, begin, err);
 }
 
@@ -223,12 +262,12 @@ static bool put_usage(struct state_rows *rows, const struct state_attempt *a, st
 	sqlite3_stmt *usage = clear ? state_rows_say(rows, SAY_USAGE, err) : NULL;
 	if (!usage)
 		return false;
-	state_bind_text(clear, 1, a->run);
+	state_rows_bind_run(rows, clear, a->run);
 	sqlite3_bind_int64(clear, 2, (int64_t)a->id);
 	if (!state_db_step(rows->db, clear, err))
 		return false;
 	for (size_t u = 0; u < a->nusage && u < STATE_NUSAGE; u++) {
-		state_bind_text(usage, 1, a->run);
+		state_rows_bind_run(rows, usage, a->run);
 		sqlite3_bind_int64(usage, 2, (int64_t)a->id);
 		for (int i = 0; i < NUSAGE_FIELDS; i++)
 			bind_field(usage, i + 3, usage_fields[i].type,
@@ -244,7 +283,8 @@ bool state_rows_attempt(struct state_rows *rows, const struct state_attempt *a, 
 	sqlite3_stmt *attempt = state_rows_say(rows, SAY_ATTEMPT, err);
 	if (!attempt)
 		return false;
-	for (int i = 0; i < NFIELDS; i++)
+	state_rows_bind_run(rows, attempt, a->run);
+	for (int i = 1; i < NFIELDS; i++)
 		bind_field(attempt, i + 1, fields[i].type, (const char *)a + fields[i].at);
 	if (a->files_len)
 		sqlite3_bind_blob64(attempt, NFIELDS + 1, a->files, a->files_len, SQLITE_STATIC);
@@ -261,10 +301,10 @@ bool state_rows_end(
 	sqlite3_stmt *claims = end ? state_rows_say(rows, SAY_END_CLAIMS, err) : NULL;
 	if (!claims)
 		return false;
-	state_bind_text(end, 1, run);
+	state_rows_bind_run(rows, end, run);
 	sqlite3_bind_int(end, 2, exit_code);
 	sqlite3_bind_int64(end, 3, ended_ms);
-	state_bind_text(claims, 1, run);
+	state_rows_bind_run(rows, claims, run);
 	return state_db_step(rows->db, end, err) && state_db_step(rows->db, claims, err);
 }
 

@@ -14,7 +14,7 @@
 #endif
 
 enum {
-	FORMAT = 3,
+	FORMAT = 4,
 	MAGIC = 0x636c6d6b, /* "clmk" */
 	BUSY_MS = 10000,
 };
@@ -110,6 +110,15 @@ static const char schema_3[] =
 	"CREATE TABLE edition (token BLOB NOT NULL);"
 	"INSERT INTO edition VALUES (randomblob(16));" AFTER("insert", "record")
 		AFTER("update", "record") AFTER("delete", "record") AFTER("delete", "run");
+
+/*
+ * Without a rowid, what is larger than a quarter of a page takes a page of its own. The old table
+ * stays, empty: a run of the version before may still be at work.
+ */
+static const char schema_4[] = "CREATE TABLE parts (record INTEGER PRIMARY KEY, bytes BLOB);"
+			       "INSERT INTO parts SELECT num, parts FROM key_parts "
+			       "JOIN record USING (run, id);"
+			       "DELETE FROM key_parts;";
 
 static const struct {
 	int code;
@@ -277,7 +286,7 @@ static bool format_check(sqlite3 *db, const char *path, int *format, struct err 
 /* Somebody else may do it at the same time, hence the second look. */
 static bool tables_make(sqlite3 *db, const char *path, struct err *err)
 {
-	static const char *const steps[FORMAT] = { schema, schema_2, schema_3 };
+	static const char *const steps[FORMAT] = { schema, schema_2, schema_3, schema_4 };
 	char stamp[96];
 	int format = 0;
 	sqlite3_snprintf(sizeof(stamp), stamp, "PRAGMA application_id=%d; PRAGMA user_version=%d",

@@ -16,7 +16,7 @@ static bool insert_record(struct state_rows *rows, const struct state_record *r,
 	sqlite3_stmt *stmt = state_rows_say(rows, SAY_RECORD, err);
 	if (!stmt)
 		return false;
-	state_bind_text(stmt, 1, r->run);
+	state_rows_bind_run(rows, stmt, r->run);
 	sqlite3_bind_int64(stmt, 2, (int64_t)r->id);
 	state_bind_text(stmt, 3, r->task);
 	sqlite3_bind_int(stmt, 4, r->format);
@@ -35,7 +35,7 @@ static bool insert_parts(struct state_rows *rows, const struct state_success *s,
 	sqlite3_stmt *stmt = state_rows_say(rows, SAY_PARTS, err);
 	if (!stmt)
 		return false;
-	state_bind_text(stmt, 1, s->record->run);
+	state_rows_bind_run(rows, stmt, s->record->run);
 	sqlite3_bind_int64(stmt, 2, (int64_t)s->record->id);
 	sqlite3_bind_blob64(stmt, 3, s->parts, s->parts_len, SQLITE_STATIC);
 	return state_db_step(rows->db, stmt, err);
@@ -50,7 +50,7 @@ static bool find_replaced(struct state_rows *rows, const struct state_record *r,
 	sqlite3_stmt *stmt = state_rows_say(rows, SAY_RECORDS_OF, err);
 	if (!stmt)
 		return false;
-	state_bind_text(stmt, 1, r->run);
+	state_rows_bind_run(rows, stmt, r->run);
 	sqlite3_bind_int64(stmt, 2, (int64_t)r->id);
 	state_bind_text(stmt, 3, r->task);
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW)
@@ -96,7 +96,7 @@ static bool files_get(struct state_rows *rows, const struct state_change *c, int
 	sqlite3_stmt *stmt = state_rows_say(rows, SAY_FILES_OF, err);
 	if (!stmt)
 		return false;
-	state_bind_text(stmt, 1, c->run);
+	state_rows_bind_run(rows, stmt, c->run);
 	sqlite3_bind_int64(stmt, 2, (int64_t)c->id);
 	int code = sqlite3_step(stmt);
 	*num = 0;
@@ -175,7 +175,7 @@ static bool put_written(struct state_rows *rows, const struct state_written *w, 
 	state_bind_text(old, 1, w->path);
 	state_bind_hash(old, 2, &w->hash);
 	sqlite3_bind_int(old, 3, WRITTEN_MAX - 1);
-	state_bind_text(add, 1, run);
+	state_rows_bind_run(rows, add, run);
 	sqlite3_bind_int64(add, 2, (int64_t)id);
 	state_bind_text(add, 3, w->path);
 	state_bind_hash(add, 4, &w->hash);

@@ -376,7 +376,9 @@ struct state_writer *state_writer_new(struct state *st, uv_loop_t *loop, struct 
 	struct state_writer *w = mem_alloc(sizeof(*w));
 	int format;
 	sqlite3 *db = state_connect(st->path, true, &format, err);
-	if (!db || !state_db_run(db, "PRAGMA cache_size=-16384", err))
+	/* Each checkpoint writes a page once, however often it was changed: 16 MB of log, not 4. */
+	if (!db ||
+		!state_db_run(db, "PRAGMA cache_size=-16384; PRAGMA wal_autocheckpoint=4000", err))
 		goto fail;
 	if (uv_async_init(loop, &w->wake, woken) != 0) {
 		err_set(err, "cannot wake the loop: too many open files, raise 'ulimit -n'");

@@ -40,9 +40,10 @@ bool active_has_news(struct active *a, const struct run_view *run, uint32_t task
 {
 	const char *doing = run->tasks[task].doing;
 	struct active_task *t = find(a, task);
+	struct hash now = hash_bytes(doing, strlen(doing));
 
-	if (!t || !doing[0] || strcmp(t->doing, doing) == 0)
+	if (!t || !doing[0] || hash_eq(&t->said, &now))
 		return false;
-	memcpy(t->doing, doing, sizeof(t->doing));
+	t->said = now;
 	return true;
 }

@@ -4,11 +4,12 @@
 #ifndef REPORT_ACTIVE_H
 #define REPORT_ACTIVE_H
 
+#include "base/hash.h"
 #include "run/status.h"
 
-struct active_task {
+struct active_task { /* small: there may be thousands, and they are looked for one by one */
 	uint32_t task;
-	char doing[sizeof(((struct task_view *)0)->doing)]; /* what was said last */
+	struct hash said; /* of what it did when that was said last */
 };
 
 struct active { /* zeroed: none */

@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "io/http.h"
 #include "io/loop.h"
@@ -49,7 +50,7 @@ struct call {
 
 static const char *file_of(struct attempt *a, const char *name)
 {
-	return arena_printf(&a->arena, "%s/%s", a->folder, name);
+	return path_join(&a->arena, a->folder, name);
 }
 
 static void call_end(struct call *c)
@@ -206,7 +207,7 @@ static bool goes_on(struct call *c)
 			c->turns);
 		return false;
 	}
-	if (!api_request_go_on(&c->body, c->message.content, &err)) {
+	if (!api_request_go_on(&c->body, api_message_content(&c->message), &err)) {
 		attempt_fail(c->a, OUTCOME_INVALID, "%s", err.text);
 		return false;
 	}

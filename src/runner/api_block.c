@@ -140,21 +140,33 @@ static void finish_part(struct api_block *b, const struct part *part)
 			b->json, part->name, json_stringn(part->text.s, part->text.len));
 }
 
-void api_block_finish(struct api_block *b, struct str *text, json_t *content)
+static bool is_text(const struct api_block *b)
 {
 	const char *type = json_string_value(json_object_get(b->json, "type"));
-	const json_t *said;
+	return type && strcmp(type, "text") == 0;
+}
 
+void api_block_say(const struct api_block *b, struct str *text)
+{
+	const json_t *begun = json_object_get(b->json, "text");
+
+	if (!is_text(b))
+		return;
+	for (size_t i = 0; i < b->nparts; i++)
+		if (strcmp(b->parts[i]->name, "text") == 0) {
+			str_addn(text, b->parts[i]->text.s, b->parts[i]->text.len);
+			return;
+		}
+	str_addn(text, json_string_value(begun), json_string_length(begun));
+}
+
+void api_block_finish(struct api_block *b, json_t *content)
+{
 	for (size_t i = 0; i < b->nparts; i++) {
 		finish_part(b, b->parts[i]);
 		part_free(b->parts[i]);
 	}
 	b->nparts = 0;
-	if (type && strcmp(type, "text") == 0) {
-		said = json_object_get(b->json, "text");
-		if (!json_string_length(said))
-			return;
-		str_addn(text, json_string_value(said), json_string_length(said));
-	}
-	json_array_append(content, b->json);
+	if (!is_text(b) || json_string_length(json_object_get(b->json, "text")))
+		json_array_append(content, b->json);
 }

@@ -44,7 +44,7 @@ static void on_event(void *ctx, const char *line, size_t len)
 	api_message_event(&k->message, "", line, len, &err);
 	if (!k->message.done)
 		return;
-	json_array_extend(k->content, k->message.content);
+	json_array_extend(k->content, api_message_content(&k->message));
 	api_message_release(&k->message);
 	api_message_init(&k->message);
 }

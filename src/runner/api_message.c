@@ -110,12 +110,23 @@ static void finish(struct api_message *m)
 {
 	struct api_block **block;
 
-	m->content = json_array();
 	vec_each (block, &m->blocks)
-		api_block_finish(*block, &m->text, m->content);
+		api_block_say(*block, &m->text);
 	m->since_told = 0;
 	m->tokens_out = m->usage.output;
 	m->done = true;
+}
+
+json_t *api_message_content(struct api_message *m)
+{
+	struct api_block **block;
+
+	if (m->content || !m->done)
+		return m->content;
+	m->content = json_array();
+	vec_each (block, &m->blocks)
+		api_block_finish(*block, m->content);
+	return m->content;
 }
 
 static bool on_message_start(struct api_message *m, const json_t *event, struct err *err)
@@ -232,8 +243,11 @@ bool api_message_event(
 		return true;
 	if (!count_bytes(m, len, err))
 		return false;
-	if (api_message_plain_delta(m, data, len))
+	if (api_message_plain_delta(m, data, len) || api_message_is_plain(data, len, "ping") ||
+		api_message_is_plain(data, len, "content_block_stop"))
 		return true;
+	if (m->started && api_message_is_plain(data, len, "message_stop"))
+		return finish(m), true;
 	event = api_json(data, len);
 	if (!event)
 		return err_set(err, "an event of the stream is no JSON");

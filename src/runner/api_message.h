@@ -38,11 +38,8 @@ struct api_message {
 
 	/* Once done: all text blocks in their order; valid UTF-8, may hold NUL. */
 	struct str text;
-	/* Once done: an array, without empty texts (which the API would not take back). Owned by
-	 * the message; json_incref() keeps it. */
-	json_t *content;
-
 	VEC(struct api_block *) blocks;
+	json_t *content; /* once it was asked for */
 	int64_t writes, writes_5m, writes_1h, since_told;
 	size_t bytes;
 };
@@ -58,6 +55,12 @@ void api_message_release(struct api_message *m);
  */
 bool api_message_event(
 	struct api_message *m, const char *name, const char *data, size_t len, struct err *err);
+
+/*
+ * Of one that is done: an array, without empty texts (which the API would not take back). Owned by
+ * the message; json_incref() keeps it.
+ */
+json_t *api_message_content(struct api_message *m);
 
 /* A whole answer that was not streamed. False: it is no message. */
 bool api_message_whole(struct api_message *m, const char *json, size_t len, struct err *err);

@@ -19,8 +19,10 @@ size_t api_block_add(struct api_block *b, const json_t *delta);
 /* One text, of a name that api_block_add() knows. */
 void api_block_add_text(struct api_block *b, const char *name, const char *text, size_t len);
 
-/* Puts it, complete, into content, and what it says into text. */
-void api_block_finish(struct api_block *b, struct str *text, json_t *content);
+/* What it says, if it is a text. */
+void api_block_say(const struct api_block *b, struct str *text);
+/* Puts it, complete, into content. */
+void api_block_finish(struct api_block *b, json_t *content);
 
 /* The last one with that index, or NULL. */
 struct api_block *api_message_block(const struct api_message *m, int64_t index);
@@ -33,5 +35,8 @@ void api_message_came(struct api_message *m, size_t len);
  * it is anything but that, and nothing was done.
  */
 bool api_message_plain_delta(struct api_message *m, const char *data, size_t len);
+
+/* Is it the event of that type, in its usual form: with at most an index beside it? */
+bool api_message_is_plain(const char *data, size_t len, const char *type);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 enum {
+	USUAL = 2048, /* bytes of a short answer's events */
 	GATHERED_MAX = 8192,
 	GATHERED_MS = 2000,
 };
@@ -42,6 +43,7 @@ static void add_line(struct str *bytes, const char *line, size_t len)
 {
 	size_t start = bytes->len;
 
+	str_room(bytes, bytes->cap ? len : USUAL);
 	str_addn(bytes, line, len);
 	for (char *p = bytes->s + start;
 		(p = memchr(p, '\n', (size_t)(bytes->s + bytes->len - p)));)

@@ -36,7 +36,7 @@ static const char resume_prompt[] = "Go on with the task from where you left off
 
 static const char *file_of(struct attempt *a, const char *name)
 {
-	return arena_printf(&a->arena, "%s/%s", a->folder, name);
+	return path_join(&a->arena, a->folder, name);
 }
 
 static void add_record(struct str *spec, const char *key, const char *value)

@@ -109,12 +109,13 @@ void look_find_prefix(struct look *k)
 	const struct model *model = model_find(id);
 	int64_t min = model && model->cache_min ? model->cache_min : CACHE_MIN_TOKENS;
 	struct str begins = STR_INIT;
-
-	add_settings(a, id, &begins);
 	int64_t tokens = (int64_t)a->system_len / BYTES_A_TOKEN + add_conversation(k, &begins) +
 		add_attached(k, &begins);
+
 	a->tokens_guess = tokens + (int64_t)a->prompt_len / BYTES_A_TOKEN;
-	if (tokens >= min && t->spec->cache != CACHE_NONE)
+	if (tokens >= min && t->spec->cache != CACHE_NONE) {
+		add_settings(a, id, &begins);
 		a->prefix = hash_bytes(begins.s, begins.len);
+	}
 	str_release(&begins);
 }

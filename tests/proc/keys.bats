@@ -149,7 +149,7 @@ PY
 	cm_run 0 -n one two
 	[ "$(db "pragma user_version")" = 1 ]
 	cm_run 0 one two
-	[ "$(db "pragma user_version")" = 3 ]
+	[ "$(db "pragma user_version")" = 4 ]
 	[ "$(db "select cost_usd from attempt where run = 1")" = 0.25 ]
 	[ "$(outcomes two)" = "ok lost ok" ]
 	cm_run 0 -q one two

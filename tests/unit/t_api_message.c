@@ -1,5 +1,7 @@
 #include "base/str.h"
+#include "runner/api_json.h"
 #include "runner/api_message.h"
+#include "runner/api_scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,11 +112,11 @@ static const struct row {
 			0, "{\"type\":\"compaction\",\"content\":null}")
 			DELTA(0, "{\"type\":\"compaction_delta\",\"content\":\"so \"}") DELTA(0,
 				"{\"type\":\"compaction_delta\",\"content\":\"far\","
-				"\"n\":7,\"o\":{}}") CLOSE(0) BLOCK(1,
-				"{\"type\":\"server_tool_use\",\"x\":[{}]}") TEXT(9, "nowhere")
-				BLOCK(2, "7") BLOCK(3, A_TEXT) TEXT(3, "a") DELTA(3,
-					"{\"type\":\"scent_delta\",\"text\":\"no\"}")
-					END("end_turn"),
+				"\"n\":7,\"o\":{}}") CLOSE(0)
+				BLOCK(1, "{\"type\":\"server_tool_use\",\"x\":[{}]}") TEXT(
+					9, "nowhere") BLOCK(2, "7") BLOCK(3, A_TEXT) TEXT(3, "a")
+					DELTA(3, "{\"type\":\"scent_delta\",\"text\":\"no\"}")
+						END("end_turn"),
 		"a",
 		"[{\"content\":\"so far\",\"type\":\"compaction\"},"
 		"{\"type\":\"server_tool_use\",\"x\":[{}]},{\"text\":\"a\",\"type\":\"text\"}]",
@@ -152,7 +154,8 @@ static void test_streams(void **state)
 		if (!feed(&m, row->lines, &err))
 			fail_msg("%s: %s", row->name, err.text);
 		assert_true(m.started && m.done && !m.failed);
-		content = json_dumps(m.content, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+		content = json_dumps(
+			api_message_content(&m), JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 		if (strcmp(m.text.s, row->text) != 0 || strcmp(m.stop_reason, row->stop) != 0 ||
 			(row->content && strcmp(content, row->content) != 0))
 			fail_msg("%s: %s, '%s', %s", row->name, m.stop_reason, m.text.s, content);
@@ -370,7 +373,7 @@ static void test_whole(void **state)
 	assert_true(m.done && m.answering);
 	assert_string_equal(m.text.s, "ab");
 	assert_string_equal(m.stop_sequence.s, "X");
-	assert_int_equal(json_array_size(m.content), 3);
+	assert_int_equal(json_array_size(api_message_content(&m)), 3);
 	assert_int_equal(m.usage.output, 2);
 	assert_int_equal(m.tokens_out, 2);
 	api_message_release(&m);
@@ -387,6 +390,44 @@ static void test_whole(void **state)
 	api_message_release(&m);
 }
 
+/* What is usual is read without jansson, and is the same. */
+static void test_read_as_jansson_does(void **state)
+{
+	static const char *const samples[] = { "{}", "[]", "{\"a\":1}", " { \"a\" : [ 1 , 2 ] } ",
+		"[{},[],\"\",null,true,false,0,10,999999999999999]", "[1000000000000000]",
+		"[9223372036854775807]", "[-1]", "[-0]", "[1.5]", "[1e2]", "[1E2]",
+		"{\"a\":1,\"a\":2}", "{\"\":{\"\":{}}}", "[\"\\n\\t\\\\\\\"\\/\"]", "[\"\\u0041\"]",
+		"[\"\\u0000\"]", "{\"\\u0000\":1}", "[\"\xC3\xA9\"]", "[[[[[[[[[1]]]]]]]]]",
+		/* These are none. */
+		"", " ", "{", "[", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}",
+		"[1,]", "[1", "[,1]", "[01]", "[1 2]", "[1.]", "[.5]", "[+1]", "[nul]", "[nulll]",
+		"[truefalse]", "{\"a\" 1}", "{a:1}", "{\"a\":1}}", "{} {}", "[\"\t\"]", "[\"a]",
+		"[\"\\\"]", "[\"\\x\"]", "1", "\"a\"", "null", "[1]x", "{\"a\":1 \"b\":2}" };
+	struct str text = STR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(samples); i++) {
+		json_t *want = json_loadb(samples[i], strlen(samples[i]), JSON_ALLOW_NUL, NULL);
+		json_t *have = api_json(samples[i], strlen(samples[i]));
+		if (!want != !have || (want && !json_equal(want, have)))
+			fail_msg("%s is read otherwise", samples[i]);
+		json_decref(want);
+		json_decref(have);
+	}
+	/* Around what fits. */
+	for (size_t len = SCAN_TEXT_MAX - 20; len < SCAN_TEXT_MAX + 4; len++) {
+		str_reset(&text);
+		str_add(&text, "[\"");
+		for (size_t i = 0; i < len; i++)
+			str_addc(&text, 'x');
+		str_add(&text, "\"]");
+		json_t *have = api_json(text.s, text.len);
+		assert_int_equal(json_string_length(json_array_get(have, 0)), len);
+		json_decref(have);
+	}
+	str_release(&text);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -399,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_long_deltas),
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_read_as_jansson_does),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

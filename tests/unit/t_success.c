@@ -377,7 +377,7 @@ static void old_format_is_brought_up(void **state)
 	make_old(w);
 	struct state *reader = open_state(w, false);
 	start(w, RUN);
-	assert_string_equal(sql(w, "PRAGMA user_version"), "3");
+	assert_string_equal(sql(w, "PRAGMA user_version"), "4");
 	succeed(w, RUN, 1, "a", "k");
 	turn(w);
 	stop(w);
@@ -389,6 +389,33 @@ static void old_format_is_brought_up(void **state)
 	assert_string_equal(w->seen.s, RUN "/1 a ;old/3 a ;");
 	assert_true(state_close(reader, &err));
 	assert_string_equal(sql(w, "PRAGMA integrity_check"), "ok");
+}
+
+/* Parts were in a table with another key. */
+static void parts_are_brought_up(void **state)
+{
+	struct world *w = *state;
+	struct err err = { 0 };
+	start(w, RUN);
+	succeed(w, RUN, 1, "a", "k");
+	succeed(w, RUN, 2, "b", "k");
+	turn(w);
+	stop(w);
+	sql(w, "INSERT INTO key_parts SELECT run, id, CAST('of ' || task AS BLOB) FROM record");
+	sql(w, "DROP TABLE parts");
+	sql(w, "PRAGMA user_version=3");
+	assert_string_equal(parts(w, RUN, 2), "of b");
+	struct state *reader = open_state(w, false);
+	start(w, "later");
+	succeed(w, "later", 3, "b", "k");
+	turn(w);
+	stop(w);
+	assert_true(state_close(reader, &err));
+	assert_string_equal(sql(w, "PRAGMA user_version"), "4");
+	assert_string_equal(sql(w, "SELECT count(*) FROM key_parts"), "0");
+	assert_string_equal(parts(w, RUN, 1), "of a");
+	assert_string_equal(parts(w, RUN, 2), "of b");
+	assert_string_not_equal(parts(w, "later", 3), "of b");
 }
 
 static void brought_up_at_once(void **state)
@@ -513,7 +540,7 @@ static void the_newest_are_kept(void **state)
 		str_addf(&want, RUN "/%d a;", i);
 	assert_string_equal(records(w, "a"), want.s);
 	assert_string_equal(records(w, "b"), RUN "/300 b;");
-	assert_string_equal(sql(w, "SELECT count(*) FROM key_parts"), "13");
+	assert_string_equal(sql(w, "SELECT count(*) FROM parts"), "13");
 	str_release(&want);
 }
 
@@ -987,10 +1014,10 @@ static void check_whole(struct world *w, const char *kept_max)
 	static const char *const none[] = {
 		"SELECT count(*) FROM record WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE "
 		"attempt.run = record.run AND attempt.id = record.id)",
-		"SELECT count(*) FROM record WHERE NOT EXISTS (SELECT 1 FROM key_parts WHERE "
-		"key_parts.run = record.run AND key_parts.id = record.id)",
-		"SELECT count(*) FROM key_parts WHERE NOT EXISTS (SELECT 1 FROM record WHERE "
-		"key_parts.run = record.run AND key_parts.id = record.id)",
+		"SELECT count(*) FROM record WHERE NOT EXISTS "
+		"(SELECT 1 FROM parts WHERE parts.record = record.num)",
+		"SELECT count(*) FROM parts WHERE NOT EXISTS "
+		"(SELECT 1 FROM record WHERE parts.record = record.num)",
 		"SELECT max(id) - (SELECT max(id) FROM record) FROM attempt",
 		"SELECT max(id) - (SELECT max(id) FROM written) FROM attempt",
 		"SELECT max(id) - count(*) FROM attempt",
@@ -1068,7 +1095,7 @@ static void full_closes(struct world *w, const char *want)
 	snprintf(kept_text, sizeof(kept_text), "%d", w->called - w->failed);
 	assert_string_equal(sql(w, "SELECT count(*) FROM attempt"), kept_text);
 	assert_string_equal(sql(w, "SELECT count(*) FROM record"), kept_text);
-	assert_string_equal(sql(w, "SELECT count(*) FROM key_parts"), kept_text);
+	assert_string_equal(sql(w, "SELECT count(*) FROM parts"), kept_text);
 	assert_string_equal(sql(w, "PRAGMA integrity_check"), "ok");
 }
 
@@ -1135,6 +1162,7 @@ int main(void)
 		TEST(no_edition),
 		TEST(old_format_is_read),
 		TEST(old_format_is_brought_up),
+		TEST(parts_are_brought_up),
 		TEST(brought_up_at_once),
 		TEST(record_round_trip),
 		TEST(stamped_anew),
