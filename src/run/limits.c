@@ -83,7 +83,7 @@ static bool has_place(const struct run_limits *l, bool api)
 
 bool limits_have_place(const struct run_limits *l)
 {
-	return has_place(l, false) || has_place(l, true);
+	return (l->took[false] && has_place(l, false)) || (l->took[true] && has_place(l, true));
 }
 
 static bool is_full(unsigned used, unsigned max)
@@ -142,6 +142,7 @@ unsigned limits_take(struct run_limits *l, size_t index, int64_t now)
 	struct batch_limit *b = &l->batches.v[lane->batch];
 	unsigned slot = take_place(l, lane->api);
 
+	l->took[lane->api] = true;
 	l->models.v[lane->model].used++;
 	l->pools.v[lane->pool].used++;
 	b->used++;

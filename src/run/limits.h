@@ -48,6 +48,7 @@ enum { NO_SLOT = UINT_MAX }; /* of a call: it has no number among the processes 
 struct run_limits {
 	unsigned jobs, used;      /* places for processes */
 	unsigned requests, calls; /* places for calls of the API */
+	bool took[2];             /* there were processes, calls of the API */
 	bool *slots;              /* jobs of them */
 	int64_t start_gap, next_claude, account_held_until;
 	struct load_limit load; /* of commands; zeroed: none */
@@ -79,7 +80,7 @@ int64_t limits_when(const struct run_limits *l, size_t lane, int64_t now);
 unsigned limits_take(struct run_limits *l, size_t lane, int64_t now);
 void limits_give(struct run_limits *l, size_t lane, unsigned slot);
 
-/* Is a place of some kind free? */
+/* Is a place free, of a kind that was taken before? */
 bool limits_have_place(const struct run_limits *l);
 
 /* One that was let in by limits_take() will not run again. */

@@ -102,6 +102,22 @@ static void gives_a_gap_back(void **state)
 	limits_release(&l);
 }
 
+/* Where only calls are made, free places for processes are nothing to hurry for. */
+static void places_of_calls_alone(void **state)
+{
+	struct run_limits l;
+
+	(void)state;
+	limits_init(&l, 4, 1, 0);
+	size_t api = limits_lane(&l, (struct lane){ .model = limits_model(&l, "m", 3), .api = true });
+	assert_false(limits_have_place(&l));
+	limits_take(&l, api, 100);
+	assert_false(limits_have_place(&l));
+	limits_give(&l, api, NO_SLOT);
+	assert_true(limits_have_place(&l));
+	limits_release(&l);
+}
+
 /* Calls of the API have places of their own, and keep no gap; what is held is held for them too. */
 static void counts_calls_apart(void **state)
 {
@@ -115,8 +131,10 @@ static void counts_calls_apart(void **state)
 	assert_int_equal(limits_take(&l, m, 100), 0);
 	assert_true(limits_when(&l, m, 100) == INT64_MAX);
 	assert_int_equal(limits_when(&l, api, 100), 100);
-	assert_true(limits_have_place(&l));
+	/* No call was ever made: nobody waits for such a place. */
+	assert_false(limits_have_place(&l));
 	assert_int_equal(limits_take(&l, api, 100), NO_SLOT);
+	assert_true(limits_have_place(&l));
 	limits_no_start(&l, api, 100);
 	limits_give(&l, m, 0);
 	assert_int_equal(limits_when(&l, m, 100), 130);
@@ -448,6 +466,7 @@ int main(void)
 		cmocka_unit_test(knows_models),
 		cmocka_unit_test(minds_the_load),
 		cmocka_unit_test(counts_calls_apart),
+		cmocka_unit_test(places_of_calls_alone),
 		cmocka_unit_test(says_when),
 		cmocka_unit_test(gives_a_gap_back),
 		cmocka_unit_test(takes_in_order),
