@@ -79,17 +79,31 @@ static const struct record *last_record(const struct making *k)
 	return list->n ? list->v[list->n - 1] : NULL;
 }
 
+/* By its last success, or with what it holds now by an earlier one: files can be gone back to. */
+static bool was_made(const struct making *k, uint32_t file)
+{
+	const struct record_list *list = records_of(k->s->m->records, attempt_task(k->a)->name);
+	const struct hash *now = &look(k, file)->hash;
+
+	for (size_t i = list->n; i-- > 0;) {
+		const struct file_fact *output =
+			facts_find(k->s->m->files, &list->v[i]->files, ROLE_OUTPUT, file);
+		if (output && (i + 1 == list->n || hash_eq(&output->hash, now)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Of what a pattern names, what it has made, now or before: the rest may be a person's. Where
  * nothing ran, all of it.
  */
-static bool is_made(const struct making *k, const struct record *last, uint32_t file)
+static bool is_made(const struct making *k, uint32_t file)
 {
-	const struct files *files = k->s->m->files;
-	const struct file_fact *found = facts_find(files, &k->survey->found, ROLE_FOUND, file);
+	const struct file_fact *found =
+		facts_find(k->s->m->files, &k->survey->found, ROLE_FOUND, file);
 
-	if (k->a->touched || change_of(k->survey, file) ||
-		(last && facts_find(files, &last->files, ROLE_OUTPUT, file)))
+	if (k->a->touched || change_of(k->survey, file) || was_made(k, file))
 		return true;
 	return found && !hash_is_absent(&found->hash) &&
 		memcmp(&found->stamp, &look(k, file)->stamp, sizeof(found->stamp)) != 0;
@@ -99,7 +113,6 @@ static void add_outputs(struct making *k)
 {
 	struct memory *m = k->s->m;
 	const struct task *t = attempt_task(k->a);
-	const struct record *last = last_record(k);
 	struct file_ids named = { 0 }, all = { 0 };
 	struct err err;
 
@@ -109,7 +122,7 @@ static void add_outputs(struct making *k)
 	if (t->outputs.n &&
 		files_glob(m->files, &t->outputs, m->graph->ignored, k->survey->age, &all, &err))
 		for (size_t i = 0; i < all.n; i++)
-			if (!memory_has(m, &named, all.v[i]) && is_made(k, last, all.v[i]))
+			if (!memory_has(m, &named, all.v[i]) && is_made(k, all.v[i]))
 				add_now(k, all.v[i], ROLE_OUTPUT);
 	vec_release(&named);
 	vec_release(&all);

@@ -292,6 +292,34 @@ on_branches() {
 	[ "$(completed page)" = 4 ]
 }
 
+@test "a pattern's files, gone back to and not made anew: they are outputs still" {
+	claudefile <<-'YAML'
+	tasks:
+	  gen:
+	    run: |
+	      test -e made/0.txt || echo zero >made/0.txt
+	      if grep -q both in.txt; then test -e made/1.txt || echo one >made/1.txt; else rm -f made/1.txt; fi
+	    inputs: in.txt
+	    outputs: made/*.txt
+	YAML
+	mkdir made
+	echo both >in.txt
+	cm_run 0
+	cp made/1.txt kept
+	echo "only the first" >in.txt
+	cm_run 0
+	[ ! -e made/1.txt ]
+	echo both >in.txt
+	cp kept made/1.txt
+	idle
+	rm made/0.txt
+	cm_run 0
+	idle
+	rm made/1.txt
+	cm_run 0 --why gen
+	[[ $output == *"  outputs: made/1.txt is not there"* ]]
+}
+
 @test "a command that prints something else each time, with prompts behind it" {
 	claudefile <<-'YAML'
 	tasks:

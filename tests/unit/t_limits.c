@@ -56,12 +56,9 @@ static void minds_the_load(void **state)
 		{ 's', 0, 0.5, false },  /* 3.5: the average can't know yet */
 		{ ' ', 30, 0.6, true },  /* 2.6 */
 		{ ' ', 30, 1.2, false }, /* 3.2 */
-		{ ' ', 600, 2.8, false },
-		{ ' ', 600, 2.7, true },
-		{ 's', 600, 2.7, false },
+		{ ' ', 600, 2.8, false }, { ' ', 600, 2.7, true }, { 's', 600, 2.7, false },
 		{ 'e', 600, 2.7, false }, /* of the last four the average is told a part */
-		{ 'e', 600, 2.0, true },
-		{ 'e', 600, 3.0, false },
+		{ 'e', 600, 2.0, true }, { 'e', 600, 3.0, false },
 		{ 'e', 600, 3.0, true }, /* nothing runs: one always may */
 	};
 	struct run_limits l;
@@ -85,7 +82,8 @@ static void minds_the_load(void **state)
 	limits_release(&l);
 }
 
-/* A place that was taken for nothing leaves no gap; if another start came since, that one's stays. */
+/* A place that was taken for nothing leaves no gap; if another start came since, that one's stays.
+ */
 static void gives_a_gap_back(void **state)
 {
 	struct run_limits l;
@@ -109,7 +107,8 @@ static void places_of_calls_alone(void **state)
 
 	(void)state;
 	limits_init(&l, 4, 1, 0);
-	size_t api = limits_lane(&l, (struct lane){ .model = limits_model(&l, "m", 3), .api = true });
+	size_t api =
+		limits_lane(&l, (struct lane){ .model = limits_model(&l, "m", 3), .api = true });
 	assert_false(limits_have_place(&l));
 	limits_take(&l, api, 100);
 	assert_false(limits_have_place(&l));
@@ -126,7 +125,8 @@ static void counts_calls_apart(void **state)
 	(void)state;
 	limits_init(&l, 1, 2, 30);
 	size_t m = lane_of(&l, "m", 3);
-	size_t api = limits_lane(&l, (struct lane){ .model = limits_model(&l, "m", 3), .api = true });
+	size_t api =
+		limits_lane(&l, (struct lane){ .model = limits_model(&l, "m", 3), .api = true });
 	assert_int_not_equal(m, api);
 	assert_int_equal(limits_take(&l, m, 100), 0);
 	assert_true(limits_when(&l, m, 100) == INT64_MAX);
@@ -364,22 +364,28 @@ static void tries_by_class(void **state)
 		struct retry_state s = { 0 };
 
 		assert_int_not_equal(r.outcome, OUTCOME_NONE);
-		assert_int_equal(retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 99999 }, 7).again,
+		assert_int_equal(
+			retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 99999 }, 7)
+				.again,
 			kind == RETRY || kind == WAIT || kind == LOST);
 		assert_int_equal(s.counted, kind == RETRY);
 		r.content = true;
 		s = (struct retry_state){ 0 };
-		assert_int_equal(retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again,
+		assert_int_equal(
+			retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again,
 			kind == RETRY || kind == WAIT || kind == LOST);
 		assert_int_equal(s.counted, kind == RETRY || kind == WAIT);
 		s = (struct retry_state){ 0 };
 		spec.retry.on = (struct texts){ &on, 1 };
-		assert_int_equal(retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again, kind != NEVER);
+		assert_int_equal(
+			retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again,
+			kind != NEVER);
 		s = (struct retry_state){ 0 };
 		spec.retry = (struct retry){ 0 };
 		t.models.v = models;
 		t.models.n = 2;
-		assert_int_equal(retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again,
+		assert_int_equal(
+			retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = 0 }, 7).again,
 			kind == RETRY || kind == WAIT || kind == LOST || kind == MODEL);
 	}
 }
@@ -397,7 +403,8 @@ static void waits_with_jitter(void **state)
 		struct retry_state s = { 0 };
 		int64_t sum = 0;
 		for (size_t k = 0; k < COUNT(tops); k++) {
-			struct retry_decision d = retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = INT64_MAX }, randoms[i]);
+			struct retry_decision d = retry_decide(&t, &r, &s,
+				&(struct retry_waits){ .service_ms = INT64_MAX }, randoms[i]);
 			assert_true(d.again && d.hold_model);
 			assert_in_range(d.delay_ms, 1, tops[k]);
 			sum += d.delay_ms;
@@ -405,9 +412,14 @@ static void waits_with_jitter(void **state)
 		assert_int_equal(s.waited_ms, sum);
 		/* Something else in between, and the waits begin small again. */
 		struct result other = { .outcome = OUTCOME_FAILED };
-		assert_false(retry_decide(&t, &other, &s, &(struct retry_waits){ .service_ms = INT64_MAX }, 0).again);
+		assert_false(retry_decide(
+			&t, &other, &s, &(struct retry_waits){ .service_ms = INT64_MAX }, 0)
+				     .again);
 		assert_in_range(
-			retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = INT64_MAX }, randoms[i]).delay_ms, 1, tops[0]);
+			retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = INT64_MAX },
+				randoms[i])
+				.delay_ms,
+			1, tops[0]);
 	}
 }
 
@@ -439,7 +451,8 @@ static void bears_odd_numbers(void **state)
 		struct retry_state s = { .counted = rows[i].counted, .waited_ms = rows[i].waited };
 		struct result r = { .outcome = rows[i].outcome,
 			.retry_after_ms = rows[i].retry_after };
-		struct retry_decision d = retry_decide(&t, &r, &s, &(struct retry_waits){ .service_ms = rows[i].wait_max }, 3);
+		struct retry_decision d = retry_decide(
+			&t, &r, &s, &(struct retry_waits){ .service_ms = rows[i].wait_max }, 3);
 		assert_int_equal(d.again, rows[i].again);
 		assert_true(d.delay_ms == rows[i].delay);
 	}
