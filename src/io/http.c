@@ -332,6 +332,11 @@ struct http_call *http_start(struct http *h, const struct http_request *request,
 	return c;
 }
 
+bool http_was_asked(const struct http_call *c)
+{
+	return c->asked;
+}
+
 void http_cancel(struct http_call *c)
 {
 	if (!c->cancelled && !c->over)

@@ -68,6 +68,9 @@ struct http_request {
 struct http_call *http_start(struct http *h, const struct http_request *request,
 	const struct http_events *events, struct err *err);
 
+/* Did its request begin to be sent? */
+bool http_was_asked(const struct http_call *call);
+
 /* Ends it at once; ended() does not come. From anywhere, also from within any call's events. */
 void http_cancel(struct http_call *call);
 

@@ -8,6 +8,7 @@
 #include "io/loop.h"
 #include "runner/api_endpoint.h"
 #include "runner/api_events.h"
+#include "runner/api_lost.h"
 #include "runner/api_out.h"
 #include "runner/api_request.h"
 #include "runner/api_verdict.h"
@@ -192,6 +193,15 @@ static void finish(struct call *c)
 	call_end(c);
 }
 
+/* The service may have begun to work, and charge for what it was asked. */
+static void count_unanswered(struct call *c, bool asked)
+{
+	bool answers = c->head.status == 200 && c->head.body == API_BODY_STREAM;
+
+	if (asked && !c->message.started && (!c->head.status || answers))
+		api_lost_estimate(c->a->graph, c->a->folder, &c->a->result);
+}
+
 static bool ask(struct call *c, struct err *err);
 
 /* The service has interrupted itself: it is asked to go on from there. */
@@ -243,14 +253,18 @@ static void on_ended(void *ctx, enum http_end end, const char *detail)
 		return;
 	if (c->a->result.outcome == OUTCOME_NONE)
 		api_verdict(c->a, &answer);
+	count_unanswered(c, end == HTTP_CUT);
 	finish(c);
 }
 
 static void stop(struct call *c, enum outcome outcome, const char *text)
 {
+	bool asked = http_was_asked(c->http);
+
 	http_cancel(c->http);
 	c->http = NULL;
 	attempt_fail(c->a, outcome, "%s", text);
+	count_unanswered(c, asked);
 	finish(c);
 }
 

@@ -68,9 +68,9 @@ static size_t bytes_of_texts(const json_t *value)
 	return sum;
 }
 
-static void estimate(struct settling *k, const char *folder)
+void api_lost_estimate(const struct graph *g, const char *folder, struct result *result)
 {
-	char *path = mem_printf("%s/%s/prompt", k->graph->root, folder);
+	char *path = mem_printf("%s/%s/prompt", g->root, folder);
 	struct str bytes = STR_INIT;
 	json_t *request = NULL;
 	const char *model;
@@ -80,8 +80,8 @@ static void estimate(struct settling *k, const char *folder)
 	model = json_string_value(json_object_get(request, "model"));
 	if (model) {
 		struct usage usage = { .input = (int64_t)bytes_of_texts(request) / TOKEN_BYTES };
-		cost_add_request(k->result, k->graph->file, model, &usage, 1);
-		k->result->cost_unknown = true;
+		cost_add_request(result, g->file, model, &usage, 1);
+		result->cost_unknown = true;
 	}
 	json_decref(request);
 	str_release(&bytes);
@@ -94,7 +94,7 @@ void api_lost_settle(const struct graph *g, const char *folder, struct result *r
 
 	read_out(&k, folder);
 	if (!k.told)
-		estimate(&k, folder);
+		api_lost_estimate(g, folder, result);
 	result->outcome = OUTCOME_LOST;
 	result->detail = mem_strdup("claudemake was ended, and the call with it");
 }

@@ -302,6 +302,20 @@ PY
 	[ "$(db "select cost_usd > 0.03 from attempt where outcome = 'lost'")" = 1 ]
 }
 
+@test "ended before an answer has begun, by Ctrl-C or in time: what it may have cost is not taken as nothing" {
+	api_start '[{"match": {}, "reply": {"hold": "gate"}}]'
+	one_task 'model: opus' 'timeout: 300ms' "system_prompt: $(head -c 40000 /dev/zero | tr '\0' x)"
+	cm_run 1 t
+	[[ $stderr == *"and an unknown part"* ]]
+	one_task 'model: opus' "system_prompt: $(head -c 40000 /dev/zero | tr '\0' y)"
+	cm_start t
+	wait_for '[ "$(standin_stat in_flight)" = 1 ]'
+	kill -INT "$CM_PID"
+	cm_ends 130
+	[ "$(outcomes t)" = "timeout interrupted" ]
+	[ "$(db "select min(cost_usd) > 0.03, min(cost_unknown) from attempt")" = "1|1" ]
+}
+
 @test "Ctrl-C: the calls end at once, the next run asks again" {
 	api_start '[{"match": {"asked": 1}, "reply": {"hold": "gate", "hold_after": 1, "chunks": 2}}]'
 	claudefile <<-'YAML'
