@@ -238,9 +238,9 @@ static void reserve_files(struct engine *e)
 	e->requests = (unsigned)room;
 	if (!e->options->silent)
 		fprintf(stderr,
-			"claudemake: warning: at most %zu calls at once: the system allows no more "
+			"claudemake: warning: at most %zu call%s at once: the system allows no more "
 			"open files (ulimit -Hn)\n",
-			room);
+			room, room == 1 ? "" : "s");
 }
 
 static bool plug_in_real(struct engine *e, struct err *err)

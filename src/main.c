@@ -58,7 +58,7 @@ static int work(struct project *p, const struct options *o, struct err *err)
 		return EXIT_USAGE;
 	switch (o->mode) {
 	case MODE_LIST:
-		return cmd_list(p->file, stdout);
+		return cmd_list(p->file, o->via, stdout);
 	case MODE_LOG:
 		return cmd_log(p->file, p->root, &o->targets, o->log_events, o->log_attempt, err);
 	case MODE_HISTORY:

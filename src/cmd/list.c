@@ -4,10 +4,10 @@
 
 enum { NAME_WIDTH_MAX = 40, KIND_WIDTH = 6, ELEMENTS_SHOWN = 10 };
 
-static const char *kind_of(const struct task_spec *t)
+static const char *kind_of(const struct task_spec *t, const char *via)
 {
 	if (t->prompt.s)
-		return t->via == VIA_API ? "api" : "claude";
+		return (via ? strcmp(via, "api") == 0 : t->via == VIA_API) ? "api" : "claude";
 	return t->run.n ? "run" : "group";
 }
 
@@ -40,7 +40,7 @@ static void print_matrix(const struct task_spec *t, FILE *out)
 	fputc('\n', out);
 }
 
-int cmd_list(const struct claudefile *file, FILE *out)
+int cmd_list(const struct claudefile *file, const char *via, FILE *out)
 {
 	int width = 0;
 
@@ -53,7 +53,7 @@ int cmd_list(const struct claudefile *file, FILE *out)
 		const struct task_spec *t = &file->tasks.v[i];
 		const char *desc = t->desc.s ? t->desc.s : "";
 		fprintf(out, "%s %-*s  %-*s%s%.*s\n", is_default(file, i) ? "*" : " ", width,
-			t->name, *desc ? KIND_WIDTH : 0, kind_of(t), *desc ? "  " : "",
+			t->name, *desc ? KIND_WIDTH : 0, kind_of(t, via), *desc ? "  " : "",
 			(int)strcspn(desc, "\r\n"), desc);
 		if (t->matrix)
 			print_matrix(t, out);

@@ -6,7 +6,7 @@
 
 #include "spec/claudefile.h"
 
-/* The exit code. */
-int cmd_list(const struct claudefile *file, FILE *out);
+/* The exit code. via: how all prompts are asked (--via), or NULL: as the file says. */
+int cmd_list(const struct claudefile *file, const char *via, FILE *out);
 
 #endif

@@ -135,8 +135,9 @@ static void run_ended(void *self, const struct run_view *run)
 	add_sum(d, d->left_out, "would not start");
 	if (d->line.len && run->requests)
 		str_addf(&d->line,
-			", at most %u processes and %u calls of the API at once; nothing was run",
-			run->jobs, run->requests);
+			", at most %u process%s and %u call%s of the API at once; nothing was run",
+			run->jobs, run->jobs == 1 ? "" : "es", run->requests,
+			run->requests == 1 ? "" : "s");
 	else if (d->line.len)
 		str_addf(&d->line, ", at most %u at once; nothing was run", run->jobs);
 	else if (run->fresh)
