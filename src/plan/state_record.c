@@ -117,8 +117,10 @@ static sqlite3_stmt *ask(struct state *st, enum state_ask which, struct err *err
 		const char *sql;
 	} asks[ASKS] = {
 		[ASK_PARTS] = { 4,
+			"SELECT parts FROM key_parts "
+			"WHERE run = (SELECT id FROM run WHERE name = ?1) AND id = ?2 UNION ALL "
 			"SELECT bytes FROM parts WHERE record = (SELECT num FROM record "
-			"WHERE run = (SELECT id FROM run WHERE name = ?1) AND id = ?2)" },
+			"WHERE run = (SELECT id FROM run WHERE name = ?1) AND id = ?2) LIMIT 1" },
 		[ASK_PARTS_BEFORE_4] = { 2,
 			"SELECT parts FROM key_parts "
 			"WHERE run = (SELECT id FROM run WHERE name = ?1) AND id = ?2" },

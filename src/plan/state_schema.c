@@ -113,12 +113,15 @@ static const char schema_3[] =
 
 /*
  * Without a rowid, what is larger than a quarter of a page takes a page of its own. The old table
- * stays, empty: a run of the version before may still be at work.
+ * stays: a run of the version before may still be at work, and goes on writing to it.
  */
-static const char schema_4[] = "CREATE TABLE parts (record INTEGER PRIMARY KEY, bytes BLOB);"
-			       "INSERT INTO parts SELECT num, parts FROM key_parts "
-			       "JOIN record USING (run, id);"
-			       "DELETE FROM key_parts;";
+static const char schema_4[] = "CREATE TABLE parts (record INTEGER PRIMARY KEY, bytes BLOB);";
+
+/* What such a run wrote is newer than what is there, and it left the parts of what it dropped. */
+static const char move_parts[] = "REPLACE INTO parts SELECT num, parts FROM key_parts "
+				 "JOIN record USING (run, id);"
+				 "DELETE FROM key_parts;"
+				 "DELETE FROM parts WHERE record NOT IN (SELECT num FROM record);";
 
 static const struct {
 	int code;
@@ -296,10 +299,19 @@ static bool tables_make(sqlite3 *db, const char *path, struct err *err)
 	bool ok = format_check(db, path, &format, err);
 	for (int i = format; ok && i < FORMAT; i++)
 		ok = state_db_run(db, steps[i], err);
+	ok = ok && state_db_run(db, move_parts, err);
 	if (ok && state_db_run(db, stamp, err) && state_db_run(db, "COMMIT", err))
 		return true;
 	state_db_run(db, "ROLLBACK", NULL);
 	return false;
+}
+
+/* A run of the version before has written since the tables were made. */
+static bool has_old_parts(sqlite3 *db)
+{
+	int64_t n = 0;
+	return pragma_get(db, "SELECT count(*) FROM (SELECT 1 FROM key_parts LIMIT 1)", &n, NULL) &&
+		n;
 }
 
 static bool prepare(sqlite3 *db, const char *path, bool write, int *format, struct err *err)
@@ -309,7 +321,8 @@ static bool prepare(sqlite3 *db, const char *path, bool write, int *format, stru
 		return false;
 	if (!write)
 		return *format || err_set(err, "%s", "");
-	if (!journal_set(db, path, err) || (*format < FORMAT && !tables_make(db, path, err)))
+	if (!journal_set(db, path, err) ||
+		((*format < FORMAT || has_old_parts(db)) && !tables_make(db, path, err)))
 		return false;
 	*format = FORMAT;
 	return true;

@@ -418,6 +418,32 @@ static void parts_are_brought_up(void **state)
 	assert_string_not_equal(parts(w, "later", 3), "of b");
 }
 
+/* A run of the version before that was at work then goes on: what it writes is not lost. */
+static void parts_of_an_old_run(void **state)
+{
+	struct world *w = *state;
+	start(w, RUN);
+	succeed(w, RUN, 1, "a", "k");
+	succeed(w, RUN, 2, "b", "k");
+	turn(w);
+	stop(w);
+	/* It drops the newest, and writes another by its number. */
+	sql(w, "DELETE FROM record WHERE id = 2");
+	sql(w,
+		"INSERT INTO record (num, run, id, task, format, key) "
+		"SELECT num + 1, run, 3, 'c', format, key FROM record");
+	sql(w,
+		"INSERT INTO key_parts SELECT run, id, CAST('of c' AS BLOB) FROM record "
+		"WHERE id = 3");
+	assert_string_equal(parts(w, RUN, 3), "of c");
+	sql(w, "DELETE FROM record WHERE id = 1");
+	start(w, "later");
+	stop(w);
+	assert_string_equal(parts(w, RUN, 3), "of c");
+	assert_string_equal(sql(w, "SELECT count(*) FROM key_parts"), "0");
+	assert_string_equal(sql(w, "SELECT count(*) FROM parts"), "1");
+}
+
 static void brought_up_at_once(void **state)
 {
 	struct world *w = *state;
@@ -1163,6 +1189,7 @@ int main(void)
 		TEST(old_format_is_read),
 		TEST(old_format_is_brought_up),
 		TEST(parts_are_brought_up),
+		TEST(parts_of_an_old_run),
 		TEST(brought_up_at_once),
 		TEST(record_round_trip),
 		TEST(stamped_anew),
