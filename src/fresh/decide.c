@@ -386,6 +386,7 @@ static bool ask(struct deciding *k, struct err *err)
 		.records = records_of(m->records, t->name),
 		.key_unknown = a->waits_for && !a->parts.n,
 		.waits_for = a->waits_for,
+		.again = a->again,
 		.age = a->age,
 		.since_ms = m->shared ? m->began_ms : 0,
 		.ctx = k,

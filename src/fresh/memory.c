@@ -180,16 +180,6 @@ void memory_needs(const struct memory *m, uint32_t task, struct file_ids *out)
 	memory_sort(m, out);
 }
 
-/* An answer alone is no conversation. */
-static bool is_continued(const struct memory *m, const struct task *t)
-{
-	for (size_t k = 0; k < t->behind.n; k++)
-		if (t->behind.v[k].kind == EDGE_CONTINUES &&
-			m->graph->tasks[t->behind.v[k].task].wanted)
-			return true;
-	return false;
-}
-
 const char *memory_answer(
 	const struct memory *m, const struct task *t, const struct record *record, struct arena *a)
 {
@@ -197,8 +187,6 @@ const char *memory_answer(
 		return NULL;
 	if (record->answer && file_exists(path_join(a, m->graph->root, record->answer)))
 		return record->answer;
-	if (is_continued(m, t))
-		return NULL;
 	if (!t->save)
 		return gathered_answer(m->gathered, t, &record->answer_hash);
 	uint32_t save = files_id(m->files, t->save);

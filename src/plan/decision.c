@@ -20,6 +20,7 @@ static const char *const words[][2] = {
 	[REASON_NEVER] = { "it has not been done yet", NULL },
 	[REASON_ALWAYS] = { "it runs each time", NULL },
 	[REASON_FORCED] = { "it was asked for", NULL },
+	[REASON_CONTINUED] = { "what continues it runs, and its conversation is not here", NULL },
 	[REASON_KEY] = { "what is asked changed", NULL },
 	[REASON_INPUT] = { "inputs: ", " changed" },
 	[REASON_INPUT_NEW] = { "inputs: ", " is new" },

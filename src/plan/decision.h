@@ -16,11 +16,12 @@ enum verdict {
 };
 
 enum reason_kind {
-	REASON_NEVER,  /* no success is known */
-	REASON_ALWAYS, /* what: why it always runs */
-	REASON_FORCED, /* on the command line */
-	REASON_KEY,    /* what was asked changed: see why_parts() */
-	REASON_INPUT,  /* a file changed; what: its path */
+	REASON_NEVER,     /* no success is known */
+	REASON_ALWAYS,    /* what: why it always runs */
+	REASON_FORCED,    /* on the command line */
+	REASON_CONTINUED, /* what goes on with its conversation, which is not here, has to run */
+	REASON_KEY,       /* what was asked changed: see why_parts() */
+	REASON_INPUT,     /* a file changed; what: its path */
 	REASON_INPUT_NEW,
 	REASON_INPUT_GONE,
 	REASON_NEED, /* a file of a task that it needs */

@@ -19,6 +19,7 @@ struct question {
 	const char *waits_for; /* such a task, or NULL: then nothing of it is up to date for sure */
 	struct file_ids inputs, needs, outputs; /* outputs: those with a name of their own */
 	bool force;                             /* it runs, whatever is there */
+	bool again;       /* it runs for what continues it, whatever is there */
 	int64_t since_ms; /* what always runs needn't if it was done since then (wall); 0: it must
 			   */
 	uint64_t age;     /* files are looked at no earlier */

@@ -4,6 +4,12 @@
 
 #include <stdlib.h>
 
+/* Of a task that is up to date, unless one behind it brings it to run after all. */
+struct held_line {
+	uint32_t task;
+	char *text;
+};
+
 struct dry_report {
 	FILE *out;
 	enum dry_kind kind;
@@ -11,6 +17,7 @@ struct dry_report {
 	void *ctx;
 	size_t run, may, modified, failed, left_out;
 	struct str line;
+	VEC(struct held_line) held;
 	struct status status;
 };
 
@@ -61,8 +68,26 @@ static void print_line(struct dry_report *d, const struct attempt *a)
 	}
 }
 
-static void flush_line(struct dry_report *d)
+static void hold_line(struct dry_report *d, uint32_t task)
 {
+	vec_push(&d->held, (struct held_line){ task, str_take(&d->line) });
+}
+
+static void flush_held(struct dry_report *d, const struct run_view *run)
+{
+	struct held_line *line;
+
+	vec_each (line, &d->held) {
+		if (run->tasks[line->task].fresh)
+			fprintf(d->out, "%s\n", line->text);
+		free(line->text);
+	}
+	d->held.n = 0;
+}
+
+static void flush_line(struct dry_report *d, const struct run_view *run)
+{
+	flush_held(d, run);
 	fprintf(d->out, "%s\n", d->line.s);
 	str_reset(&d->line);
 }
@@ -71,23 +96,26 @@ static void decided(void *self, const struct run_view *run, uint32_t task, const
 {
 	struct dry_report *d = self;
 
-	(void)run, (void)task;
 	if (!a->fresh)
 		count(d, a);
 	if (d->kind == DRY_PLAN) {
 		print_line(d, a);
-		flush_line(d);
+		if (a->fresh)
+			hold_line(d, task);
+		else
+			flush_line(d, run);
 	} else if (d->kind == DRY_WHY && attempt_task(a)->target) {
 		d->explain(d->ctx, a, d->out);
 	}
 }
 
-static void say_left_out(struct dry_report *d, const struct task_view *v)
+static void say_left_out(
+	struct dry_report *d, const struct run_view *run, const struct task_view *v)
 {
 	str_add(&d->line, "not started ");
 	text_add_name(&d->line, v->name, &plain);
 	str_add(&d->line, ": what it needs fails");
-	flush_line(d);
+	flush_line(d, run);
 }
 
 /* What never came to be decided: `when` said no, or a command of its texts failed. */
@@ -101,7 +129,7 @@ static void task_changed(void *self, const struct run_view *run, uint32_t task)
 		return;
 	if (v->outcome == OUTCOME_DEP_FAILED) {
 		d->left_out++;
-		say_left_out(d, v);
+		say_left_out(d, run, v);
 		return;
 	}
 	d->failed += v->outcome != OUTCOME_SKIPPED;
@@ -111,7 +139,7 @@ static void task_changed(void *self, const struct run_view *run, uint32_t task)
 		str_add(&d->line, ": ");
 		text_add_name(&d->line, v->detail, &plain);
 	}
-	flush_line(d);
+	flush_line(d, run);
 }
 
 static void add_sum(struct dry_report *d, size_t n, const char *what)
@@ -129,6 +157,7 @@ static void run_ended(void *self, const struct run_view *run)
 
 	if (d->kind != DRY_PLAN)
 		return;
+	flush_held(d, run);
 	add_sum(d, d->run, "would run");
 	add_sum(d, d->may, "may run");
 	add_sum(d, d->modified + d->failed, "would fail");
@@ -144,7 +173,7 @@ static void run_ended(void *self, const struct run_view *run)
 		str_add(&d->line, "nothing to do: everything is up to date");
 	else
 		str_add(&d->line, "nothing to do");
-	flush_line(d);
+	flush_line(d, run);
 }
 
 struct dry_report *dry_report_new(enum dry_kind kind, dry_explain_cb explain, void *ctx, FILE *out)
@@ -163,6 +192,9 @@ void dry_report_free(struct dry_report *d)
 {
 	if (!d)
 		return;
+	for (size_t i = 0; i < d->held.n; i++)
+		free(d->held.v[i].text);
+	vec_release(&d->held);
 	str_release(&d->line);
 	free(d);
 }

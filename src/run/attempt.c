@@ -54,6 +54,7 @@ struct attempt *attempt_new(const struct graph *g, uint32_t task, uint64_t id, c
 	arena_init(&a->arena);
 	a->graph = g;
 	a->task = task;
+	a->lacks = NO_TASK;
 	a->id = id;
 	a->name = run;
 	if (!id)

@@ -26,14 +26,14 @@ struct model_usage {
 struct result {
 	enum outcome outcome;
 	int exit_code, signal;
-	bool content;           /* the model had answered something before it ended */
-	bool on_match;          /* its output matches a regex of retry.on */
-	int64_t retry_after_ms; /* told by the service; 0: not told */
-	char *detail;           /* one line for people: why */
-	char *note;             /* one line for people: a warning beside a success */
-	char *answer;           /* path from the root of the file with the final answer, or NULL */
+	bool content;            /* the model had answered something before it ended */
+	bool on_match;           /* its output matches a regex of retry.on */
+	int64_t retry_after_ms;  /* told by the service; 0: not told */
+	char *detail;            /* one line for people: why */
+	char *note;              /* one line for people: a warning beside a success */
+	char *answer;            /* path from the root of the file with the final answer, or NULL */
 	struct hash answer_hash; /* of what is in it; zeros: not known */
-	char *out, *err;        /* paths from the root of what was printed, or NULL */
+	char *out, *err;         /* paths from the root of what was printed, or NULL */
 	struct model_usage usage[USAGE_MODELS_MAX];
 	size_t nusage;
 	double cost_usd;   /* all models; those without a known price as the program told it */
@@ -81,6 +81,8 @@ struct pace_start;
  * One attempt of one task, as its steps see it. Everything here is set before the step that
  * needs it starts and stays until the attempt ends; texts belong to arena.
  */
+enum { NO_TASK = UINT32_MAX };
+
 struct attempt {
 	struct arena arena;
 	uint64_t id;   /* of this run, from 1 */
@@ -119,6 +121,7 @@ struct attempt {
 	struct key_parts parts; /* what is asked, as its key has it */
 
 	const char *continues; /* folder, from the root, of the attempt it goes on from, or NULL */
+	uint32_t lacks;        /* a task whose conversation is not here to go on with, or NO_TASK */
 	const char *continued; /* via: cli: that one's session; it forks */
 
 	/* via: api; made by STEP_LOOK, with schema above, where a call is made */
@@ -133,7 +136,9 @@ struct attempt {
 	struct pace_start *paced; /* the scheduler's: what it takes of its model's limits */
 
 	/* Freshness. */
-	bool looks_only;       /* no place is held: it ends with the decision */
+	bool looks_only; /* no place is held: it ends with the decision */
+	bool unheard;    /* a dry run: the conversation that it goes on with would come first */
+	bool again;      /* what goes on with its conversation, which is not here, has to run */
 	const char *waits_for; /* a dry run: a task that comes first and would run, or NULL */
 	uint64_t age; /* files are looked at no earlier; once it ran, what comes after it */
 	struct decision *decision; /* made by STEP_DECIDE */

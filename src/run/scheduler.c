@@ -192,7 +192,7 @@ static void on_looked(void *ctx, struct attempt *a)
 	} else if (a->result.outcome == OUTCOME_SKIPPED) {
 		tracker_end(&s->tracker, a, now_ms(s));
 		set_done(s, a->task, OUTCOME_SKIPPED);
-	} else if (!s->draining) {
+	} else if (!s->draining && !go_back(s, a)) {
 		make_ready(s, a->task);
 	}
 	tell_behind(s);
@@ -236,7 +236,9 @@ static struct attempt *new_attempt(struct scheduler *s, uint32_t i, uint64_t id)
 
 	a->number = s->tracker.tasks[i].attempts + 1;
 	a->age = s->tasks[i].age;
-	if (s->tasks[i].waits_for != NOBODY)
+	a->again = s->tasks[i].again;
+	a->unheard = s->options.dry && s->tasks[i].stale;
+	if (s->tasks[i].waits_for != NO_TASK)
 		a->waits_for = s->graph->tasks[s->tasks[i].waits_for].name;
 	vec_push(&s->live, a);
 	return a;
@@ -435,7 +437,7 @@ struct scheduler *scheduler_new(const struct graph *graph, const struct run_opti
 		.ended = on_ended };
 	s->tasks = mem_alloc((graph->n + 1) * sizeof(*s->tasks));
 	for (size_t i = 0; i < graph->n; i++)
-		s->tasks[i].waits_for = NOBODY;
+		s->tasks[i].waits_for = NO_TASK;
 	limits_init(&s->limits, options->jobs,
 		options->requests ? options->requests : DEFAULT_REQUESTS, options->start_gap_ms);
 	s->limits.load = (struct load_limit){
@@ -471,6 +473,8 @@ void scheduler_free(struct scheduler *s)
 	prefixes_release(&s->prefixes);
 	vec_release(&s->alone);
 	limits_release(&s->limits);
+	for (size_t i = 0; i < s->graph->n; i++)
+		vec_release(&s->tasks[i].waiting);
 	free(s->rank);
 	free(s->tasks);
 	free(s);

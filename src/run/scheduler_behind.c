@@ -5,8 +5,8 @@
 static bool is_looked_at_first(const struct scheduler *s, uint32_t i)
 {
 	const struct task_spec *spec = s->graph->tasks[i].spec;
-	return task_uses_api(&s->graph->tasks[i]) || spec->rerun != RERUN_ALWAYS || spec->when.s ||
-		s->graph->tasks[i].is_matrix;
+	return spec->continues.s || task_uses_api(&s->graph->tasks[i]) ||
+		spec->rerun != RERUN_ALWAYS || spec->when.s || s->graph->tasks[i].is_matrix;
 }
 
 /* All that comes before it has ended, and let it go on. */
@@ -32,12 +32,12 @@ static void hand_on(struct scheduler *s, const struct edge *to, uint32_t ended)
 
 	if (from->age > into->age)
 		into->age = from->age;
-	if (!s->options.dry)
+	if (!s->options.dry || into->stale)
 		return;
 	if (from->ran &&
 		(edge_is_use(to) || task_may_write(t) || task_is_whole(&s->graph->tasks[to->task])))
 		into->waits_for = ended;
-	else if (from->waits_for != NOBODY && task_is_whole(t) &&
+	else if (from->waits_for != NO_TASK && task_is_whole(t) &&
 		(edge_is_use(to) || task_may_write(&s->graph->tasks[from->waits_for])))
 		into->waits_for = from->waits_for;
 }
@@ -79,9 +79,48 @@ void tell_behind(struct scheduler *s)
 	while (s->ended.n) {
 		uint32_t ended = s->ended.v[--s->ended.n];
 		const struct task *t = &s->graph->tasks[ended];
-		for (size_t k = 0; k < t->behind.n; k++)
+		for (size_t k = 0; k < t->behind.n && !s->tasks[ended].again; k++)
 			unblock(s, &t->behind.v[k], ended);
+		for (size_t k = 0; k < s->tasks[ended].waiting.n; k++)
+			unblock(s, s->tasks[ended].waiting.v[k], ended);
+		vec_release(&s->tasks[ended].waiting);
 	}
+}
+
+/* Of what has ended before: to one task, or to all that have not begun. */
+static void wait_again(struct scheduler *s, uint32_t before, uint32_t task)
+{
+	const struct task *t = &s->graph->tasks[before];
+
+	for (size_t k = 0; k < t->behind.n; k++) {
+		const struct edge *to = &t->behind.v[k];
+		if (task == NO_TASK ? s->tracker.tasks[to->task].state != TASK_BLOCKED
+				    : to->task != task)
+			continue;
+		s->tasks[to->task].open++;
+		vec_push(&s->tasks[before].waiting, to);
+	}
+}
+
+bool go_back(struct scheduler *s, const struct attempt *a)
+{
+	uint32_t before = a->lacks;
+	const struct task_view *v = &s->tracker.tasks[before == NO_TASK ? 0 : before];
+	bool done = v->state == TASK_DONE;
+
+	if (before == NO_TASK || s->options.touch || (done && !v->fresh))
+		return false;
+	if (done)
+		wait_again(s, before, NO_TASK);
+	wait_again(s, before, a->task);
+	tracker_move(&s->tracker, a->task, TASK_BLOCKED);
+	s->tasks[a->task].stale = true;
+	if (done) {
+		s->tasks[before].again = true;
+		tracker_reopen(&s->tracker, before);
+		look_first(s, before);
+	}
+	return true;
 }
 
 static void count_open(struct scheduler *s)

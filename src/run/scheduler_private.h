@@ -15,8 +15,6 @@
 #include "run/session.h"
 #include "run/tracker.h"
 
-enum { NOBODY = UINT32_MAX };
-
 /* What the scheduler itself knows of a task, beside its view. */
 struct plan_task {
 	uint32_t open;       /* edges to tasks that have not ended */
@@ -27,8 +25,11 @@ struct plan_task {
 	struct retry_state retry;
 	struct session session;
 	uint64_t age;       /* of the files that what comes before it may have written */
-	uint32_t waits_for; /* a dry run: what would run before it, or NOBODY */
+	uint32_t waits_for; /* a dry run: what would run before it, or NO_TASK */
 	bool ran;           /* it, or something in its group, did not come out fresh */
+	bool again;         /* it was fresh, and runs for what goes on with its conversation */
+	bool stale;         /* it has to run, whatever that one makes this time */
+	VEC(const struct edge *) waiting; /* to those that its end lets go on then */
 	/* of a call */
 	struct hash begins;          /* what its request begins with; absent: nothing of note */
 	size_t prefix, prefix_model; /* index in prefixes, 0: none; for which model */
@@ -90,6 +91,11 @@ void calls_progress(struct scheduler *s, struct attempt *a, const struct progres
 void calls_worked(struct scheduler *s, struct attempt *a, int64_t now);
 void calls_ended(struct scheduler *s, const struct attempt *a);
 
+/*
+ * A task has to run, and what it continues was fresh, but has left no conversation here: that one
+ * runs as well, first. False: it need not, or did already.
+ */
+bool go_back(struct scheduler *s, const struct attempt *a);
 /* What has ended lets go on what comes behind it: by a list, as chains of groups can be long. */
 void tell_behind(struct scheduler *s);
 /* Counts what each task waits for, and lets those go on that wait for nothing. */

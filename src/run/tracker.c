@@ -11,10 +11,11 @@ enum { EXIT_PARKED = 75 }; /* EX_TEMPFAIL: run it again later */
 static const bool allowed[TASK_DONE + 1][TASK_DONE + 1] = {
 	[TASK_OUT] = { [TASK_BLOCKED] = true },
 	[TASK_BLOCKED] = { [TASK_LOOKING] = true, [TASK_READY] = true, [TASK_DONE] = true },
-	[TASK_LOOKING] = { [TASK_READY] = true, [TASK_DONE] = true },
+	[TASK_LOOKING] = { [TASK_BLOCKED] = true, [TASK_READY] = true, [TASK_DONE] = true },
 	[TASK_READY] = { [TASK_RUNNING] = true, [TASK_DELAYED] = true, [TASK_DONE] = true },
 	[TASK_RUNNING] = { [TASK_DELAYED] = true, [TASK_DONE] = true },
 	[TASK_DELAYED] = { [TASK_LOOKING] = true, [TASK_READY] = true, [TASK_DONE] = true },
+	[TASK_DONE] = { [TASK_BLOCKED] = true },
 };
 
 void tracker_init(struct tracker *t, const struct graph *g, const struct status *status)
@@ -172,6 +173,18 @@ void tracker_fresh(struct tracker *t, const struct attempt *a)
 	replace(&v->note, a->result.note);
 	replace(&v->answer, a->result.answer);
 	replace(&v->out, a->result.out);
+}
+
+void tracker_reopen(struct tracker *t, uint32_t task)
+{
+	struct task_view *v = &t->tasks[task];
+
+	t->view.done--;
+	t->view.ok--;
+	t->view.fresh--;
+	t->view.not_started += !v->attempts;
+	v->fresh = false; /* its outcome and answer stay until there are others */
+	tracker_move(t, task, TASK_BLOCKED);
 }
 
 void tracker_progress(struct tracker *t, const struct attempt *a, const struct progress *p)

@@ -25,6 +25,8 @@ void tracker_begin(struct tracker *t, const struct attempt *a);
 void tracker_unbegin(struct tracker *t, const struct attempt *a);
 /* Nothing is to be done for it: it is about to be done. */
 void tracker_fresh(struct tracker *t, const struct attempt *a);
+/* It was fresh, and has to run after all: as before it was looked at. */
+void tracker_reopen(struct tracker *t, uint32_t task);
 /* It waits for somebody else, until that time at least. */
 void tracker_wait(struct tracker *t, uint32_t task, int64_t until_ms, const char *doing);
 void tracker_decided(struct tracker *t, const struct attempt *a);

@@ -32,10 +32,17 @@ bool look_find_continued(struct look *k, struct err *err)
 	struct attempt *a = k->a;
 	uint32_t other;
 
-	if (a->looks_only || !graph_continues(a->graph, a->task, &other))
+	if (!graph_continues(a->graph, a->task, &other))
 		return true;
 	const char *answer = ctx->answer(ctx->answers_ctx, other);
-	if (!answer || !str_starts(answer, runs))
+	bool there = answer && str_starts(answer, runs);
+	if (a->looks_only) {
+		a->lacks = there ? NO_TASK : other;
+		return true;
+	}
+	if (a->unheard)
+		return true;
+	if (!there)
 		return err_set(err,
 			"'%s' has left no conversation to go on with: run it again (--force=%s)",
 			a->graph->tasks[other].name, a->graph->tasks[other].name);

@@ -244,6 +244,50 @@ PY
 	[ "$(asked)" = 3 ]
 }
 
+# as_cloned: what git has of it, and Claudefile.lock.
+as_cloned() {
+	rm -rf .claudemake
+}
+
+@test "continues, in a fresh clone: what is continued is paid again only where what continues it runs" {
+	api_start '[{"match": {"messages": 1}, "reply": {"text": "first answer"}}, {"match": {"messages": 3}, "reply": {"text": "second answer"}},
+		{"match": {"messages": 5}, "reply": {"text": "third answer"}}]'
+	claudefile <<-'YAML'
+	lock: true
+	defaults: { via: api, model: opus }
+	tasks:
+	  all: { needs: [three, other, user] }
+	  one: { prompt: first question, save: one.md }
+	  two: { prompt: second question, continues: one, save: two.md }
+	  three: { prompt: third question, continues: two, save: three.md }
+	  other: { prompt: another second one, continues: one, save: other.md }
+	  user: { prompt: "uses ${{ response('one') }}", save: user.md }
+	YAML
+	cm_run 0
+	[ "$(asked)" = 5 ]
+	as_cloned
+	cm_run 0
+	[[ $stderr == *"nothing to do: 5 tasks are up to date"* ]]
+	[ "$(asked)" = 5 ]
+	sed -i 's/third question/last question/' Claudefile
+	as_cloned
+	cm_run 0 -n
+	grep -qx "1. run one (claude-opus-5-5, via api): what continues it runs, and its conversation is not here" <<<"$output"
+	[[ $output == *"run two "*"run three "*"3 tasks would run, at most 4 processes"* ]]
+	cm_run 0
+	[[ $stderr == *"one: ok"*"two: ok"*"three: ok"*"done: 3 tasks, 2 up to date"* ]]
+	[ "$(asked)" = 8 ]
+	[[ $(sent 8 'b["messages"][4]["content"][0]["text"]') == *"last question"* ]]
+	[ "$(sent 8 'b["messages"][3]["content"][0]["text"]')" = "second answer" ]
+	cm_run 0
+	[[ $stderr == *"nothing to do: 5 tasks are up to date"* ]]
+	sed -i 's/another second one/yet another one/; s/second question/next question/' Claudefile
+	as_cloned
+	cm_run 0
+	[ "$(asked)" = 11 ]
+	[[ $stderr == *"done: 3 tasks, 2 up to date"* ]]
+}
+
 @test "continues: a task that has failed, as it may, has left no conversation" {
 	api_start '[{"match": {"marker": "a"}, "reply": {"content": [], "stop_reason": "refusal"}}]'
 	claudefile <<-'YAML'
