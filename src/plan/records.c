@@ -344,9 +344,20 @@ static bool is_earlier(const struct chain *c, const struct record *record,
 	return is_written(fact) && *other < c->task && !graph_comes_after(c->g, *other, c->task);
 }
 
-static unsigned except_of(const struct task *t)
+/* A command that changes the file itself would never come to rest: it is as the next one left it.
+ */
+static unsigned except_of(
+	const struct task *t, const struct record *record, const struct file_change *change)
 {
-	return task_asks_claude(t) ? 0 : 1u << ROLE_INPUT | 1u << ROLE_NEED;
+	if (task_asks_claude(t))
+		return 0;
+	for (size_t i = 0; i < record->files.n; i++) {
+		const struct file_fact *fact = &record->files.v[i];
+		if (fact->role == ROLE_EDIT && fact->file == change->file &&
+			hash_eq(&fact->hash, &change->from))
+			return 1u << ROLE_INPUT;
+	}
+	return 1u << ROLE_INPUT | 1u << ROLE_NEED;
 }
 
 static struct record *copy_of(struct records *r, const struct record *record)
@@ -403,7 +414,8 @@ static void change_held(struct chain *c, const struct file_change *change)
 			if (fact->file != change->file || !hash_eq(&fact->hash, &change->from) ||
 				!is_earlier(c, record, fact, &other))
 				continue;
-			except = except_of(&c->g->tasks[other]);
+			if (!any)
+				except = except_of(&c->g->tasks[other], record, change);
 			if (except & 1u << fact->role)
 				continue;
 			keep_past(c->r, record);

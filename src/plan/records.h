@@ -64,8 +64,9 @@ struct record_changes {
 /*
  * The chain rule: a task has succeeded and has changed files. Every record of a task that it
  * comes after, which held a file as this one found it, holds it now as this one left it; the inputs
- * of commands excepted, which are cheap and run again. Appends what was changed. Of a record that
- * is older than this run, a copy stays as it was, so that its files can be gone back to.
+ * of commands excepted, which are cheap and run again, and what others make for them, unless they
+ * have changed it, too. Appends what was changed. Of a record that is older than this run, a copy
+ * stays as it was, so that its files can be gone back to.
  */
 void records_chain(struct records *r, const struct graph *g, uint32_t task,
 	const struct file_changes *changes, struct record_changes *out);

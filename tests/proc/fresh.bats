@@ -414,6 +414,21 @@ paid() {
 	[ "$(completed first) $(completed second)" = "2 2" ]
 }
 
+@test "three commands that edit one file in turn: once" {
+	claudefile <<-'YAML'
+	tasks:
+	  first: { run: 'echo first >>src/a.c', edits: src/a.c }
+	  second: { run: 'echo second >>src/a.c', edits: src/a.c, needs: first }
+	  third: { run: 'echo third >>src/a.c', edits: src/a.c, needs: second }
+	YAML
+	cm_run 0 third
+	idle third
+	[ "$(tr '\n' ' ' <src/a.c)" = "one first second third " ]
+	echo other >>src/a.c
+	cm_run 0 third
+	idle third
+}
+
 @test "200 files edited in place by a matrix, one changed by hand: one task runs" {
 	mkdir files
 	for i in {1..200}; do

@@ -390,10 +390,18 @@ static void drop(struct oracle_unit *u, size_t at)
 	u->successes.n--;
 }
 
-static bool holds(bool command, const struct fact *f, const struct pipe_touch *t)
+static bool has_edited(const struct success *s, const struct pipe_touch *t)
 {
-	return !(command && (f->role == INPUT || f->role == NEED)) && str_eq(f->path, t->path) &&
-		f->content == t->from;
+	const struct fact *f = fact_of(s, EDIT, t->path);
+	return f && f->content == t->from;
+}
+
+static bool holds(
+	bool command, const struct success *s, const struct fact *f, const struct pipe_touch *t)
+{
+	if (command && (f->role == INPUT || (f->role == NEED && !has_edited(s, t))))
+		return false;
+	return str_eq(f->path, t->path) && f->content == t->from;
 }
 
 /* Absent is what it held of a file that its inputs name by now. */
@@ -409,7 +417,7 @@ static void chain_to(
 	const struct oracle *o, unsigned unit, struct success *s, const struct pipe_touch *t)
 {
 	for (size_t i = 0; i < s->facts.n; i++)
-		if (holds(task_of(o, unit)->command, &s->facts.v[i], t))
+		if (holds(task_of(o, unit)->command, s, &s->facts.v[i], t))
 			s->facts.v[i].content = t->to;
 	if (is_added(o, unit, s, t))
 		add_fact(s, INPUT, t->path, t->to);
@@ -442,7 +450,7 @@ static bool changes_it(
 	bool command = task_of(o, unit)->command;
 
 	for (size_t i = 0; i < s->facts.n; i++)
-		if (holds(command, &s->facts.v[i], t))
+		if (holds(command, s, &s->facts.v[i], t))
 			return true;
 	return is_added(o, unit, s, t);
 }
