@@ -10,7 +10,8 @@
 enum {
 	HEAD_MAX = 64 << 10,    /* bytes of an answer's head, all headers together */
 	CONNECT_MS = 30 * 1000, /* unless another time is asked for */
-	BUFFER_SIZE = 4 << 10,  /* of each call; an event of a stream has some hundred bytes */
+	BUFFER_SIZE =
+		16 << 10, /* of each call: a frame of HTTP/2 fits, see END_MS in runner/api.c */
 	UPLOAD_BUFFER_SIZE = 16 << 10, /* libcurl's least; each call takes one from the heap */
 	KEEPALIVE_S = 60, /* a call may be silent for minutes: is the other end there? */
 	KEEPALIVE_GAP_S = 15,

@@ -5,7 +5,7 @@
  * nearly every call), and more only where a server takes fewer; the first call goes alone until
  * its connection says what it can, and where there is none its end is that of all who wait for
  * it. With http, and where TLS brings no HTTP/2, each call has a connection of its own. While calls
- * are under way over https, there is a wake-up every two seconds.
+ * are under way over https, there is a wake-up a second.
  *
  * A request is sent once: libcurl's own second try, when a connection ends without an answer, is
  * stopped, for the first may have been paid for. The caller ignores SIGPIPE.

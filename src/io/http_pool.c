@@ -7,7 +7,7 @@ enum {
 	STREAMS_MIN = 25,
 	STREAMS = 100,    /* of one connection: what servers allow at least, by RFC 9113 */
 	LIMIT_MIN = 2,    /* connections: one that is going away, and the next */
-	QUIET_MS = 2000,  /* so long libcurl may forget what it has */
+	QUIET_MS = 1000,  /* so long libcurl may forget what it has */
 	STARVED_MS = 500, /* so long a call waits for a place before there may be more of them */
 };
 

@@ -18,6 +18,7 @@
 
 enum {
 	TURNS_MAX = 16, /* of one answer that the service interrupts again and again */
+	END_MS = 500,   /* so long the end of the stream may come after that of the message */
 };
 
 struct api_runner {
@@ -46,6 +47,7 @@ struct call {
 	int64_t told_tokens;           /* the last that was told */
 	unsigned turns;
 	bool told;          /* of limits and of the answer's begin */
+	bool ends;          /* the message is over: only the stream's end is waited for */
 	struct err problem; /* what is wrong with the answer */
 };
 
@@ -142,7 +144,12 @@ static bool on_body(void *ctx, const char *bytes, size_t len)
 	c->heard_ms = time_mono_ms();
 	if (c->head.status != 200 || c->head.body != API_BODY_STREAM)
 		return keep_whole(c, bytes, len);
-	return api_events_feed(&c->stream, bytes, len, &c->problem);
+	bool more = api_events_feed(&c->stream, bytes, len, &c->problem);
+	if (c->message.done && !c->ends) {
+		c->ends = true;
+		timer_set(c->timer, END_MS);
+	}
+	return more;
 }
 
 /* ---- how it ends ---- */
@@ -280,9 +287,8 @@ static void set_timer(struct call *c)
 		timer_set(c->timer, next - now);
 }
 
-static void on_time(void *ctx)
+static void check_time(struct call *c)
 {
-	struct call *c = ctx;
 	const struct task_spec *spec = attempt_task(c->a)->spec;
 	int64_t now = time_mono_ms();
 	add_away(c);
@@ -298,6 +304,26 @@ static void on_time(void *ctx)
 	duration_add(&text, late ? spec->timeout_ms : spec->idle_timeout_ms);
 	stop(c, late ? OUTCOME_TIMEOUT : OUTCOME_IDLE, text.s);
 	str_release(&text);
+}
+
+/*
+ * libcurl 7.88 loses the end of an HTTP/2 stream where what comes before it does not fit into its
+ * buffer, until something else happens on the connection. A proxy may forget it as well.
+ */
+static void end_without(struct call *c)
+{
+	http_cancel(c->http);
+	on_ended(c, HTTP_DONE, "");
+}
+
+static void on_time(void *ctx)
+{
+	struct call *c = ctx;
+
+	if (c->ends)
+		end_without(c);
+	else
+		check_time(c);
 }
 
 /* ---- how it begins ---- */
@@ -316,7 +342,7 @@ static bool ask(struct call *c, struct err *err)
 		.ended = on_ended };
 
 	c->head = (struct api_head){ 0 };
-	c->told = false;
+	c->told = c->ends = false;
 	str_reset(&c->whole);
 	api_events_release(&c->stream);
 	api_events_init(&c->stream, on_event, c);

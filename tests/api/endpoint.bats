@@ -140,6 +140,19 @@ teardown() {
 	[ "$(/usr/bin/python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["connections"] <= 4)' "$H2_DIR/stats.json")" = True ]
 }
 
+@test "an answer is over when it says so, whatever becomes of its stream" {
+	need_node
+	h2_start --latency 50 --open
+	claudefile <<-YAML
+	tasks:
+	  t: { via: api, matrix: { n: [$(seq -s , 20)] }, prompt: "\${{ n }}", timeout: 9s }
+	YAML
+	CM_ENV=(ANTHROPIC_BASE_URL="$H2_URL" SSL_CERT_FILE="$H2_CERT")
+	cm_run 0
+	[[ $stderr == *"done: 20 tasks"* ]]
+	h2_stop
+}
+
 @test "over TLS by a proxy: CONNECT" {
 	need_node
 	h2_start --latency 20

@@ -19,6 +19,7 @@ const { values: told } = parseArgs({
     deltas: { type: "string", default: "8" },
     "delta-bytes": { type: "string", default: "64" },
     length: { type: "boolean", default: false }, // content-length also with streams
+    open: { type: "boolean", default: false }, // streams stay open when all of an answer was sent
     "max-streams": { type: "string", default: "100" },
     rate: { type: "string" }, // requests per second
     burst: { type: "string" },
@@ -129,6 +130,7 @@ function answer(body, out) {
       if (!out.alive()) return;
       stats.completed += 1;
       out.over = true;
+      if (stream && told.open) return out.write(rest);
       out.end(stream ? rest : JSON.stringify(message(model, [{ type: "text", text: text.join("") }], "end_turn")));
     });
   });
