@@ -53,6 +53,40 @@ struct http *http_new(uv_loop_t *loop, unsigned window, struct err *err)
 	return NULL;
 }
 
+static bool has_headers(const struct http_headers *h, const struct strs *headers)
+{
+	const struct curl_slist *item = h->list;
+
+	for (size_t i = 0; i < headers->n; i++, item = item->next)
+		if (!item->next || strcmp(item->data, headers->v[i]) != 0)
+			return false;
+	return !item->next; /* the last one is ours */
+}
+
+static void headers_free(struct http_headers *h)
+{
+	if (!h || --h->users)
+		return;
+	curl_slist_free_all(h->list);
+	free(h);
+}
+
+static struct http_headers *headers_take(struct http *h, const struct strs *headers)
+{
+	const char **header;
+
+	if (!h->headers || !has_headers(h->headers, headers)) {
+		headers_free(h->headers);
+		h->headers = mem_alloc(sizeof(*h->headers));
+		h->headers->users = 1;
+		vec_each (header, headers)
+			h->headers->list = curl_slist_append(h->headers->list, *header);
+		h->headers->list = curl_slist_append(h->headers->list, "Expect:");
+	}
+	h->headers->users++;
+	return h->headers;
+}
+
 void http_free(struct http *h)
 {
 	CURL **easy;
@@ -64,6 +98,7 @@ void http_free(struct http *h)
 	vec_each (easy, &h->spare)
 		curl_easy_cleanup(*easy);
 	vec_release(&h->spare);
+	headers_free(h->headers);
 	str_release(&h->line);
 	free(h->url);
 	free(h->place);
@@ -207,14 +242,11 @@ static void set_request(struct http_call *c, const struct http_request *r)
 	CURL *easy = c->easy;
 	bool tls = c->pool == &c->pool->http->tls;
 	int64_t timeout = r->connect_timeout_ms > 0 ? r->connect_timeout_ms : CONNECT_MS;
-	const char **header;
 
-	vec_each (header, r->headers)
-		c->headers = curl_slist_append(c->headers, *header);
-	c->headers = curl_slist_append(c->headers, "Expect:");
+	c->headers = headers_take(c->pool->http, r->headers);
 	set_owner(easy, c);
 	curl_easy_setopt(easy, CURLOPT_URL, r->url);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->headers);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->headers->list);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 		tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
@@ -348,7 +380,7 @@ void call_free(struct http_call *c)
 {
 	if (c->easy)
 		easy_give(c->pool->http, c->easy);
-	curl_slist_free_all(c->headers);
+	headers_free(c->headers);
 	free(c->place);
 	free(c);
 }

@@ -45,16 +45,23 @@ struct http {
 	char *ca_file, *ca_folder; /* from the environment, or NULL */
 	struct http_pool tls, plain;
 	VEC(CURL *) spare;
-	struct str line;   /* scratch: a header */
-	char *url, *place; /* of the last call: most calls are of one place */
+	struct str line;              /* scratch: a header */
+	struct http_headers *headers; /* of the last call: those of most calls are the same */
+	char *url, *place;            /* of the last call: most calls are of one place */
 	bool url_tls;
+};
+
+/* What libcurl takes them as; shared by the calls that have them. */
+struct http_headers {
+	struct curl_slist *list;
+	size_t users;
 };
 
 struct http_call {
 	struct http_call *prev, *next;
 	struct http_pool *pool;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct http_headers *headers;
 	struct http_events events;
 	uint64_t id;
 	char *place; /* "host" or "host:port" */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 enum {
+	TELL_MS = 100,  /* people see no more than ten numbers a second */
 	TURNS_MAX = 16, /* of one answer that the service interrupts again and again */
 	END_MS = 500,   /* so long the end of the stream may come after that of the message */
 };
@@ -44,7 +45,7 @@ struct call {
 	struct timer *timer;
 	int64_t deadline_ms, heard_ms; /* mono; deadline 0: none */
 	int64_t away_ms;               /* the runner's, as far as these two have it */
-	int64_t told_tokens;           /* the last that was told */
+	int64_t told_ms;               /* when its progress was told last */
 	unsigned turns;
 	bool told;          /* of limits and of the answer's begin */
 	bool ends;          /* the message is over: only the stream's end is waited for */
@@ -85,7 +86,7 @@ static void tell(struct call *c, bool begins)
 		.told = c->told ? NULL : &c->head.limits };
 
 	c->told = true;
-	c->told_tokens = c->message.tokens_out;
+	c->told_ms = c->heard_ms;
 	c->events.progress(c->events.ctx, c->a, &p);
 }
 
@@ -99,7 +100,7 @@ static bool on_event(void *ctx, const char *name, const char *data, size_t len)
 		return false;
 	if (!c->told || before != c->message.answering)
 		tell(c, c->message.answering);
-	else if (c->message.tokens_out != c->told_tokens)
+	else if (c->heard_ms - c->told_ms >= TELL_MS)
 		tell(c, false);
 	return true;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS_MAX = 8, PART_NAME_MAX = 32 };
+enum { PARTS_MAX = 8, PART_NAME_MAX = 32, PART_USUAL = 1000 };
 
 /* A text of the block that grows. */
 struct part {
@@ -61,6 +61,7 @@ static struct part *part_named(struct api_block *b, const char *name)
 	part = mem_alloc(sizeof(*part));
 	memcpy(part->name, name, strlen(name));
 	str_init(&part->text);
+	str_room(&part->text, PART_USUAL);
 	begun = json_object_get(b->json, name);
 	if (json_is_string(begun))
 		str_addn(&part->text, json_string_value(begun), json_string_length(begun));
