@@ -408,6 +408,47 @@ static const struct row stops[] = {
 		.forget_intents = true, .starts = "a", .outcomes = "a=spawn b=-", .exit = 1 },
 };
 
+static const struct row conversations[] = {
+	{ "what is continued runs, too, if what continues it does",
+		{ { "a", .models = "m", .fresh = true, .ms = 5 },
+			{ "b", .models = "m", .continues = "a" },
+			{ "c", .models = "m", .needs = "a", .fresh = true } },
+		.starts = "a b@5", .outcomes = "a=ok b=ok c=ok" },
+	{ "and not else",
+		{ { "a", .models = "m", .fresh = true },
+			{ "b", .models = "m", .continues = "a", .fresh = true } },
+		.starts = "", .outcomes = "a=ok b=ok" },
+	{ "one that has run is there",
+		{ { "a", .models = "m", .ms = 5 }, { "b", .models = "m", .continues = "a" } },
+		.starts = "a b@5", .outcomes = "a=ok b=ok" },
+	{ "a chain of them",
+		{ { "a", .models = "m", .fresh = true, .ms = 5 },
+			{ "b", .models = "m", .continues = "a", .fresh = true, .ms = 5 },
+			{ "c", .models = "m", .continues = "b", .needs = "a" } },
+		.starts = "a b@5 c@10", .outcomes = "a=ok b=ok c=ok" },
+	{ "several go on from one, which runs once",
+		{ { "a", .models = "m", .fresh = true, .ms = 5 },
+			{ "b", .models = "m", .continues = "a", .uses = "a" },
+			{ "c", .models = "m", .continues = "a", .after = "d" }, { "d", .ms = 2 } },
+		.starts = "a d b@5 c@5", .outcomes = "a=ok b=ok c=ok d=ok" },
+	{ "who has not begun waits for it once more, and groups do",
+		{ { "a", .models = "m", .fresh = true, .ms = 50 },
+			{ "b", .models = "m", .continues = "a" }, { "c", .needs = "a d" },
+			{ "d", .ms = 20 }, { "g", .needs = "a b", .models = "group" },
+			{ "e", .needs = "g" } },
+		.starts = "a d b@50 c@50 e@50", .outcomes = "a=ok b=ok c=ok d=ok g=ok e=ok" },
+	{ "it fails",
+		{ { "a", .models = "m", .fresh = true, .ends = "failed" },
+			{ "b", .models = "m", .continues = "a" } },
+		.options = { .keep_going = true }, .starts = "a",
+		.outcomes = "a=failed b=dep_failed", .exit = 1 },
+	{ "it fails once",
+		{ { "a", .models = "m", .fresh = true, .ends = "failed ok", .retry = 1,
+			  .delay = 10 },
+			{ "b", .models = "m", .continues = "a" } },
+		.starts = "a a@10 b@10", .outcomes = "a=ok b=ok" },
+};
+
 static void set_up(struct world *w, const struct row *row)
 {
 	size_t n = 0;
@@ -462,6 +503,12 @@ static void starts_in_order(void **state)
 {
 	(void)state;
 	ROWS(order);
+}
+
+static void goes_back(void **state)
+{
+	(void)state;
+	ROWS(conversations);
 }
 
 static void keeps_to_models(void **state)
@@ -697,6 +744,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starts_in_order),
+		cmocka_unit_test(goes_back),
 		cmocka_unit_test(keeps_to_models),
 		cmocka_unit_test(counts_calls),
 		cmocka_unit_test(holds_who_begins_alike),

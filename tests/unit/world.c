@@ -213,7 +213,11 @@ static void fake_start(void *self, struct attempt *a, const struct runner_events
 		a->tokens_guess = f->prompt_tokens;
 	if (a->looks_only && f->begins)
 		a->prefix = hash_bytes(f->begins, strlen(f->begins));
-	a->fresh = a->looks_only && f->taken_to && w->now >= f->taken_to;
+	a->fresh = a->looks_only &&
+		((f->fresh && !a->again) || (f->taken_to && w->now >= f->taken_to));
+	if (a->looks_only && f->continues && graph_find(&w->g, f->continues, &a->lacks) &&
+		w->attempts[a->lacks])
+		a->lacks = NO_TASK;
 	vec_push(&w->pending, (struct pending){ a, *events, w->now + ms, false, 0, 0 });
 	if (!ms)
 		finish(w, w->pending.n - 1);
@@ -315,9 +319,10 @@ static void fill_task(struct world *w, struct task *t, struct task_spec *spec, c
 	static const struct value axis = { "page", "a" };
 	bool group = str_eq(f->models, "group");
 
-	*spec = (struct task_spec){
-		.name = f->name, .timeout_ms = DEFAULT_TIMEOUT_MS, .rerun = RERUN_ALWAYS
-	};
+	*spec = (struct task_spec){ .name = f->name,
+		.timeout_ms = DEFAULT_TIMEOUT_MS,
+		.rerun = f->fresh ? RERUN_CHANGED : RERUN_ALWAYS,
+		.continues.s = f->continues };
 	spec->retry = (struct retry){ .times = f->retry,
 		.delay_ms = f->delay ? f->delay : DEFAULT_RETRY_DELAY_MS,
 		.max_delay_ms = f->max_delay ? f->max_delay : DEFAULT_RETRY_MAX_DELAY_MS,
@@ -363,6 +368,7 @@ static void init_graph(struct world *w, const struct fate *fates, size_t n)
 		add_edges(w, i, fates[i].uses, EDGE_ANSWER);
 		add_edges(w, i, fates[i].after, EDGE_AFTER);
 		add_edges(w, i, fates[i].overlaps, EDGE_OVERLAP);
+		add_edges(w, i, fates[i].continues, EDGE_CONTINUES);
 	}
 }
 

@@ -37,8 +37,10 @@ struct fate {
 	const char *begins; /* what its request begins with; the same for those that share it */
 	int64_t head_ms;    /* from its main step to the head of its answer; -1: none but its end */
 	enum cache cache;
-	int64_t prompt_tokens; /* by the look */
+	int64_t prompt_tokens;        /* by the look */
 	int64_t taken_from, taken_to; /* another run does it then; 0: none does */
+	bool fresh;                   /* it is up to date */
+	const char *continues;        /* name of one whose conversation is here once it has run */
 };
 
 struct pending {
