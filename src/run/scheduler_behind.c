@@ -107,6 +107,7 @@ bool go_back(struct scheduler *s, const struct attempt *a)
 	uint32_t before = a->lacks;
 	const struct task_view *v = &s->tracker.tasks[before == NO_TASK ? 0 : before];
 	bool done = v->state == TASK_DONE;
+	bool may = a->decision && a->decision->verdict == VERDICT_MAY; /* a dry run */
 
 	if (before == NO_TASK || s->options.touch || (done && !v->fresh))
 		return false;
@@ -114,9 +115,11 @@ bool go_back(struct scheduler *s, const struct attempt *a)
 		wait_again(s, before, NO_TASK);
 	wait_again(s, before, a->task);
 	tracker_move(&s->tracker, a->task, TASK_BLOCKED);
-	s->tasks[a->task].stale = true;
+	s->tasks[a->task].stale = !may;
 	if (done) {
 		s->tasks[before].again = true;
+		if (may)
+			s->tasks[before].waits_for = s->tasks[a->task].waits_for;
 		tracker_reopen(&s->tracker, before);
 		look_first(s, before);
 	}

@@ -462,6 +462,7 @@ static void look_start(void *self, struct attempt *a, const struct runner_events
 	const struct task *t = attempt_task(a);
 
 	if (t->is_matrix || !can_be_looked_at(a)) {
+		look_find_lacking(self, a);
 		events->done(events->ctx, a);
 		return;
 	}

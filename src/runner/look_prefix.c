@@ -26,23 +26,32 @@ static bool is_asked_alike(struct attempt *a, const char *other, struct err *err
 			other, api ? "api" : "cli", other);
 }
 
+/* The attempt's answer, where it is one of ours, which lies beside its conversation. */
+static const char *answer_there(struct runner_context *ctx, uint32_t task)
+{
+	const char *answer = ctx->answer(ctx->answers_ctx, task);
+	return answer && str_starts(answer, runs) ? answer : NULL;
+}
+
+void look_find_lacking(struct looker *l, struct attempt *a)
+{
+	uint32_t other;
+
+	if (graph_continues(a->graph, a->task, &other) && !answer_there(l->ctx, other))
+		a->lacks = other;
+}
+
 bool look_find_continued(struct look *k, struct err *err)
 {
-	struct runner_context *ctx = k->looker->ctx;
 	struct attempt *a = k->a;
 	uint32_t other;
 
-	if (!graph_continues(a->graph, a->task, &other))
+	if (a->looks_only)
+		look_find_lacking(k->looker, a);
+	if (a->looks_only || a->unheard || !graph_continues(a->graph, a->task, &other))
 		return true;
-	const char *answer = ctx->answer(ctx->answers_ctx, other);
-	bool there = answer && str_starts(answer, runs);
-	if (a->looks_only) {
-		a->lacks = there ? NO_TASK : other;
-		return true;
-	}
-	if (a->unheard)
-		return true;
-	if (!there)
+	const char *answer = answer_there(k->looker->ctx, other);
+	if (!answer)
 		return err_set(err,
 			"'%s' has left no conversation to go on with: run it again (--force=%s)",
 			a->graph->tasks[other].name, a->graph->tasks[other].name);

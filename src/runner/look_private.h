@@ -60,6 +60,8 @@ bool look_env(void *ctx, const char *text, struct str *out);
 /* The answer of a task as response() has it; a matrix has those of all. */
 bool look_add_answer(struct look *k, uint32_t task, struct str *out, struct err *err);
 
+/* Sets a->lacks, where what it continues has left no conversation here. */
+void look_find_lacking(struct looker *l, struct attempt *a);
 /* The conversation it goes on with; false: it is not there. */
 bool look_find_continued(struct look *k, struct err *err);
 /* via: api: what its request begins with, and how long that is. */

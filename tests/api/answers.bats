@@ -281,11 +281,19 @@ as_cloned() {
 	[ "$(sent 8 'b["messages"][3]["content"][0]["text"]')" = "second answer" ]
 	cm_run 0
 	[[ $stderr == *"nothing to do: 5 tasks are up to date"* ]]
+	sed -i 's/  user: {/  first: { run: "echo 1 >first.txt", outputs: first.txt }\n  user: {/; s/{ prompt: last/{ needs: first, prompt: last/' Claudefile
+	as_cloned
+	cm_run 0 -n
+	[[ $output == *"1. run first: "*"may run one (claude-opus-5-5, via api): waits for "*"may run two "*"may run three "* ]]
+	cm_run 0
+	cm_run 0
+	[[ $stderr == *"nothing to do: 6 tasks are up to date"* ]]
+	[ "$(asked)" = 11 ]
 	sed -i 's/another second one/yet another one/; s/second question/next question/' Claudefile
 	as_cloned
 	cm_run 0
-	[ "$(asked)" = 11 ]
-	[[ $stderr == *"done: 3 tasks, 2 up to date"* ]]
+	[ "$(asked)" = 14 ]
+	[[ $stderr == *"done: 3 tasks, 3 up to date"* ]]
 }
 
 @test "continues: a task that has failed, as it may, has left no conversation" {
