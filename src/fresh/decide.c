@@ -91,6 +91,12 @@ static bool has_answer(void *ctx, const struct record *record)
 	return memory_answer(k->d->m, task_of(k), record, &k->a->arena);
 }
 
+static bool has_conversation(void *ctx, const struct record *record)
+{
+	struct deciding *k = ctx;
+	return memory_own_answer(k->d->m, task_of(k), record, &k->a->arena);
+}
+
 static bool agrees(void *ctx, const struct record *record)
 {
 	struct deciding *k = ctx;
@@ -392,6 +398,7 @@ static bool ask(struct deciding *k, struct err *err)
 		.ctx = k,
 		.is_ours = is_ours,
 		.has_answer = has_answer,
+		.has_conversation = has_conversation,
 		.agrees = agrees };
 	k->force_over = o->forced[a->task];
 	k->q.force = o->always || k->force_over || (o->targets && is_target(k));

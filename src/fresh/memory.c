@@ -180,13 +180,40 @@ void memory_needs(const struct memory *m, uint32_t task, struct file_ids *out)
 	memory_sort(m, out);
 }
 
+static bool is_there(const struct memory *m, const struct record *record, struct arena *a)
+{
+	return record->answer && file_exists(path_join(a, m->graph->root, record->answer));
+}
+
+/* Another run has done the same meanwhile. */
+static bool is_done_again(
+	const struct memory *m, const struct record *record, const struct record *other)
+{
+	return m->shared && other->at_ms >= m->began_ms && hash_eq(&other->key, &record->key) &&
+		hash_eq(&other->answer_hash, &record->answer_hash);
+}
+
+const char *memory_own_answer(
+	const struct memory *m, const struct task *t, const struct record *record, struct arena *a)
+{
+	const struct record_list *list = records_of(m->records, t->name);
+
+	if (is_there(m, record, a))
+		return record->answer;
+	for (size_t i = list->n; i-- > 0;)
+		if (is_done_again(m, record, list->v[i]) && is_there(m, list->v[i], a))
+			return list->v[i]->answer;
+	return NULL;
+}
+
 const char *memory_answer(
 	const struct memory *m, const struct task *t, const struct record *record, struct arena *a)
 {
 	if (hash_is_absent(&record->answer_hash))
 		return NULL;
-	if (record->answer && file_exists(path_join(a, m->graph->root, record->answer)))
-		return record->answer;
+	const char *own = memory_own_answer(m, t, record, a);
+	if (own)
+		return own;
 	if (!t->save)
 		return gathered_answer(m->gathered, t, &record->answer_hash);
 	uint32_t save = files_id(m->files, t->save);

@@ -61,6 +61,9 @@ void memory_keep(struct memory *m);
 struct state_record memory_row(
 	const struct memory *m, const struct record *record, struct str *files);
 
+/* The answer as an attempt of ours has left it, beside its conversation: from the root, or NULL. */
+const char *memory_own_answer(
+	const struct memory *m, const struct task *t, const struct record *record, struct arena *a);
 /* The answer of a success as a file from the root: that of the store, or of `save`; or NULL. */
 const char *memory_answer(
 	const struct memory *m, const struct task *t, const struct record *record, struct arena *a);

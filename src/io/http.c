@@ -8,10 +8,9 @@
 #include <string.h>
 
 enum {
-	HEAD_MAX = 64 << 10,    /* bytes of an answer's head, all headers together */
-	CONNECT_MS = 30 * 1000, /* unless another time is asked for */
-	BUFFER_SIZE =
-		16 << 10, /* of each call: a frame of HTTP/2 fits, see END_MS in runner/api.c */
+	HEAD_MAX = 64 << 10,           /* bytes of an answer's head, all headers together */
+	CONNECT_MS = 30 * 1000,        /* unless another time is asked for */
+	BUFFER_SIZE = 16 << 10,        /* of each call: the largest frame of HTTP/2 fits */
 	UPLOAD_BUFFER_SIZE = 16 << 10, /* libcurl's least; each call takes one from the heap */
 	KEEPALIVE_S = 60, /* a call may be silent for minutes: is the other end there? */
 	KEEPALIVE_GAP_S = 15,

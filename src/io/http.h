@@ -7,6 +7,10 @@
  * it. With http, and where TLS brings no HTTP/2, each call has a connection of its own. While calls
  * are under way over https, there is a wake-up a second.
  *
+ * libcurl 7.88 can lose the end of a stream of HTTP/2, if its length was not told, where more comes
+ * at once than its buffer holds: ended() is late then, until something else happens on that
+ * connection. Who knows by the content that an answer is whole need not wait for it.
+ *
  * A request is sent once: libcurl's own second try, when a connection ends without an answer, is
  * stopped, for the first may have been paid for. The caller ignores SIGPIPE.
  *

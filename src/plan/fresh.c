@@ -307,7 +307,8 @@ void plan_decide(const struct question *q, struct files *files, struct decision 
 	look_through(&d, out);
 	if (q->force)
 		run_anyway(out, REASON_FORCED, NULL);
-	else if (q->again && !q->waits_for)
+	else if (q->again && !q->waits_for &&
+		!(out->verdict == VERDICT_FRESH && q->has_conversation(q->ctx, out->record)))
 		run_anyway(out, REASON_CONTINUED, NULL);
 	else if (t->spec->rerun == RERUN_ALWAYS && !is_done_meanwhile(q, out))
 		run_anyway(out, REASON_ALWAYS, NULL);

@@ -19,7 +19,7 @@ struct question {
 	const char *waits_for; /* such a task, or NULL: then nothing of it is up to date for sure */
 	struct file_ids inputs, needs, outputs; /* outputs: those with a name of their own */
 	bool force;                             /* it runs, whatever is there */
-	bool again;       /* it runs for what continues it, whatever is there */
+	bool again; /* it runs for what continues it, unless its conversation is there by now */
 	int64_t since_ms; /* what always runs needn't if it was done since then (wall); 0: it must
 			   */
 	uint64_t age;     /* files are looked at no earlier */
@@ -28,6 +28,8 @@ struct question {
 	bool (*is_ours)(void *ctx, uint32_t file, const struct hash *hash);
 	/* Can the answer of this success be had? Only asked where somebody uses it. */
 	bool (*has_answer)(void *ctx, const struct record *record);
+	/* It can be gone on from; asked where `again` is set. */
+	bool (*has_conversation)(void *ctx, const struct record *record);
 	/* The parts of a key of another format than ours agree with today's. */
 	bool (*agrees)(void *ctx, const struct record *record);
 };

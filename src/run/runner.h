@@ -77,12 +77,12 @@ struct sighting {
 struct state_success;
 struct pace_start;
 
+enum { NO_TASK = UINT32_MAX }; /* where a task is named by its number */
+
 /*
  * One attempt of one task, as its steps see it. Everything here is set before the step that
  * needs it starts and stays until the attempt ends; texts belong to arena.
  */
-enum { NO_TASK = UINT32_MAX };
-
 struct attempt {
 	struct arena arena;
 	uint64_t id;   /* of this run, from 1 */

@@ -1,7 +1,7 @@
 #include "run/scheduler_private.h"
 
-/* What always runs need not be looked at before it has a place; but of a call, it has to be known
- * what it begins with. */
+/* What always runs need not be looked at before it has a place; but of a call it has to be known
+ * what it begins with, and of what continues another one whether that has to run first. */
 static bool is_looked_at_first(const struct scheduler *s, uint32_t i)
 {
 	const struct task_spec *spec = s->graph->tasks[i].spec;
@@ -87,15 +87,14 @@ void tell_behind(struct scheduler *s)
 	}
 }
 
-/* Of what has ended before: to one task, or to all that have not begun. */
-static void wait_again(struct scheduler *s, uint32_t before, uint32_t task)
+/* It waits for what has ended before; and so do all that have not begun, if that begins anew. */
+static void wait_again(struct scheduler *s, uint32_t before, uint32_t task, bool anew)
 {
 	const struct task *t = &s->graph->tasks[before];
 
 	for (size_t k = 0; k < t->behind.n; k++) {
 		const struct edge *to = &t->behind.v[k];
-		if (task == NO_TASK ? s->tracker.tasks[to->task].state != TASK_BLOCKED
-				    : to->task != task)
+		if (to->task != task && !(anew && s->tracker.tasks[to->task].state == TASK_BLOCKED))
 			continue;
 		s->tasks[to->task].open++;
 		vec_push(&s->tasks[before].waiting, to);
@@ -104,25 +103,25 @@ static void wait_again(struct scheduler *s, uint32_t before, uint32_t task)
 
 bool go_back(struct scheduler *s, const struct attempt *a)
 {
-	uint32_t before = a->lacks;
-	const struct task_view *v = &s->tracker.tasks[before == NO_TASK ? 0 : before];
-	bool done = v->state == TASK_DONE;
+	struct plan_task *p = &s->tasks[a->task], *before;
 	bool may = a->decision && a->decision->verdict == VERDICT_MAY; /* a dry run */
 
-	if (before == NO_TASK || s->options.touch || (done && !v->fresh))
+	if (a->lacks == NO_TASK || s->options.touch)
 		return false;
-	if (done)
-		wait_again(s, before, NO_TASK);
-	wait_again(s, before, a->task);
+	const struct task_view *v = &s->tracker.tasks[a->lacks];
+	bool anew = v->state == TASK_DONE;
+	if (anew && (!v->fresh || s->tasks[a->lacks].again))
+		return false; /* once is enough */
+	wait_again(s, a->lacks, a->task, anew);
 	tracker_move(&s->tracker, a->task, TASK_BLOCKED);
-	s->tasks[a->task].stale = !may;
-	if (done) {
-		s->tasks[before].again = true;
-		if (may)
-			s->tasks[before].waits_for = s->tasks[a->task].waits_for;
-		tracker_reopen(&s->tracker, before);
-		look_first(s, before);
-	}
+	p->stale = !may;
+	if (!anew)
+		return true;
+	before = &s->tasks[a->lacks];
+	before->again = true;
+	before->waits_for = may ? p->waits_for : before->waits_for;
+	tracker_reopen(&s->tracker, a->lacks);
+	look_first(s, a->lacks);
 	return true;
 }
 

@@ -17,7 +17,6 @@
 #include <string.h>
 
 enum {
-	TELL_MS = 100,  /* people see no more than ten numbers a second */
 	TURNS_MAX = 16, /* of one answer that the service interrupts again and again */
 	END_MS = 500,   /* so long the end of the stream may come after that of the message */
 };
@@ -45,7 +44,7 @@ struct call {
 	struct timer *timer;
 	int64_t deadline_ms, heard_ms; /* mono; deadline 0: none */
 	int64_t away_ms;               /* the runner's, as far as these two have it */
-	int64_t told_ms;               /* when its progress was told last */
+	int64_t told_tokens;           /* the last that was told */
 	unsigned turns;
 	bool told;          /* of limits and of the answer's begin */
 	bool ends;          /* the message is over: only the stream's end is waited for */
@@ -86,7 +85,7 @@ static void tell(struct call *c, bool begins)
 		.told = c->told ? NULL : &c->head.limits };
 
 	c->told = true;
-	c->told_ms = c->heard_ms;
+	c->told_tokens = c->message.tokens_out;
 	c->events.progress(c->events.ctx, c->a, &p);
 }
 
@@ -100,8 +99,6 @@ static bool on_event(void *ctx, const char *name, const char *data, size_t len)
 		return false;
 	if (!c->told || before != c->message.answering)
 		tell(c, c->message.answering);
-	else if (c->heard_ms - c->told_ms >= TELL_MS)
-		tell(c, false);
 	return true;
 }
 
@@ -146,6 +143,8 @@ static bool on_body(void *ctx, const char *bytes, size_t len)
 	if (c->head.status != 200 || c->head.body != API_BODY_STREAM)
 		return keep_whole(c, bytes, len);
 	bool more = api_events_feed(&c->stream, bytes, len, &c->problem);
+	if (c->message.tokens_out != c->told_tokens) /* once for all that came at once */
+		tell(c, false);
 	if (c->message.done && !c->ends) {
 		c->ends = true;
 		timer_set(c->timer, END_MS);
@@ -307,10 +306,7 @@ static void check_time(struct call *c)
 	str_release(&text);
 }
 
-/*
- * libcurl 7.88 loses the end of an HTTP/2 stream where what comes before it does not fit into its
- * buffer, until something else happens on the connection. A proxy may forget it as well.
- */
+/* See io/http.h; and a proxy may forget it. */
 static void end_without(struct call *c)
 {
 	http_cancel(c->http);

@@ -186,6 +186,28 @@ second_in_the_middle() {
 	[ "$(completed m1)" = 1 ]
 }
 
+@test "in a fresh clone: what is continued is asked again by one of them" {
+	claudefile <<-'YAML'
+	lock: true
+	tasks:
+	  one: { prompt: "[[one]] until=gate say=first", model: haiku, save: one.md }
+	  two: { prompt: "[[two]] say=second", model: haiku, continues: one, save: two.md }
+	YAML
+	touch gate
+	cm_run 0 two
+	rm -r .claudemake gate
+	sed -i 's/say=second/say=other/' Claudefile
+	begin a two
+	wait_for '[ "$(wc -l <"$LOG.starts")" = 3 ]'
+	begin b two
+	wait_for 'grep -q "one: waits for another claudemake" "$BATS_TEST_TMPDIR/b.err"'
+	touch gate
+	ends a 0
+	ends b 0
+	[ "$(wc -l <"$LOG.starts")" = 4 ]
+	[[ $(said b) == *"nothing to do: 2 tasks are up to date"* ]]
+}
+
 @test "the first is killed while the second waits: what is under way is taken over" {
 	claudefile <<<'tasks: { task: { prompt: "[[m1]] wait=2", save: task.md }, last: { run: "echo last", needs: task, save: last.txt } }'
 	begin a last
